@@ -1,0 +1,27 @@
+# Two commands for a newcomer: `make demo` shows the product at work, `make test` proves it. Everything lives in .venv.
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.PHONY: demo test lint lock clean
+
+demo: .venv/ready
+	$(PY) -m bot demo
+
+test: .venv/ready lint
+	$(PY) -m pytest
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+.venv/ready: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+lock:  ## pins every dependency again; needs uv
+	uv pip compile --universal --generate-hashes --extra dev -p 3.11 --no-header pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,325 @@
+"""What the middle of the house needs from the outside, as Protocols. Adapters fit them; `bot.app` plugs them in.
+
+Unless a docstring says otherwise every method may raise any of `Busy`, `Unsure` and `Refused` (see `bot.errors`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from bot.model import (
+    ContactId,
+    Conversation,
+    Department,
+    Health,
+    MessageId,
+    Number,
+    NumberId,
+    Pair,
+    Post,
+    RoomId,
+    Sent,
+    UserId,
+    Visitor,
+    VisitorToken,
+    Wamid,
+)
+
+Json = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Unix seconds."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+# --- the journal ----------------------------------------------------------------------------------------------------
+
+Kind = Literal["wa.message", "wa.status", "wa.other", "rc.message", "chat.message", "form.submit", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far one part of an entry has come. `handed`: the request left us, no answer yet. `out`: done as `ref`."""
+
+    state: Literal["handed", "out"]
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that entered, stored raw before anybody understood it.
+
+    `key` is its identity: a second append of the same key is ignored, for ever. `lane` is its queue: entries of one
+    lane are worked on one at a time, ordered by (`at_ms`, arrival). `source` names the connected number it belongs to,
+    or is empty. The last five fields are the journal's own and are ignored on append.
+    """
+
+    key: str
+    lane: str
+    kind: Kind
+    body: Json
+    at_ms: int = 0
+    source: str = ""
+    seq: int = 0
+    tries: int = 0
+    """How often it was put back (`again`) so far."""
+    confirming: bool = False
+    """It was put back because its effect is unsure; the next look decides."""
+    first_at: float = 0.0
+    steps: Mapping[int, Step] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a handler made of an entry; stored together with "done" in one transaction.
+
+    `result` is a short JSON value kept for ever in place of the body (never a message text).
+    """
+
+    result: Json = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+    conversation: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where an entry stands. `body` is empty once it is done."""
+
+    entry: Entry
+    state: Literal["waiting", "done", "dead"]
+    why: str = ""
+    result: Json = field(default_factory=dict)
+    closed_at: float = 0.0
+
+
+class Journal(Protocol):
+    """Durable memory of everything that entered. Every method that changes something returns after the disk has it."""
+
+    async def append(self, *entries: Entry) -> int:
+        """Stores the entries whose key is new, all in one commit; how many were new."""
+
+    async def heads(self, limit: int) -> list[Entry]:
+        """First waiting entry of each lane that is free and due, oldest first; their lanes are now held by the caller.
+
+        A held lane is freed by `done`, `again` or `park` of its entry, by `release`, or by the death of the process.
+        """
+
+    async def wait(self, timeout: float) -> None:
+        """Returns when something may have become due, at the latest after `timeout` seconds."""
+
+    async def progress(self, entry: Entry, part: int, step: Step) -> None:
+        """Notes how far a part has come; a later `heads` shows it in `entry.steps`."""
+
+    async def done(self, entry: Entry, outcome: Outcome) -> None:
+        """Closes the entry: keeps key and result, loses the body, records pairs (upsert by wamid) and conversation."""
+
+    async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
+        """Puts it back at the head of its lane, due in `after` seconds. The lane waits with it."""
+
+    async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
+        """A dead letter: out of its lane, body kept. The notices are appended in the same transaction."""
+
+    async def release(self, entry: Entry) -> None:
+        """Gives a held entry back untouched (graceful stop)."""
+
+    async def confirm(self, key: str, part: int, wamid: str) -> bool:
+        """A status proved that this part was handed over: sets its step to `out`, makes a confirming or dead entry due
+        at once (a dead one waits again). False when there is no such entry or that part was never handed over."""
+
+    async def find(self, key: str) -> Stored | None: ...
+
+    async def closed(self, key: str, timeout: float) -> Stored | None:
+        """Waits until the entry is done or dead, at most `timeout` seconds; None when it still waits or is unknown."""
+
+    async def dead(self, limit: int = 100) -> list[Stored]: ...
+
+    async def retry(self, key: str) -> bool:
+        """Lets a dead letter wait again, with its tries forgotten. False when there is none."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """`waiting`, `done`, `dead`."""
+
+    async def conversation(self, number: NumberId, contact: ContactId) -> Conversation | None:
+        """By contact id, or by the phone or user id that a conversation of this number is also known under."""
+
+    async def conversation_of_room(self, room: RoomId) -> Conversation | None:
+        """Of any room that ever belonged to it, open or closed."""
+
+    async def conversation_of_token(self, token: VisitorToken) -> Conversation | None: ...
+
+    async def remember(self, conversation: Conversation) -> None:
+        """Stores the conversation outside of a `done`: before an effect that must find it again."""
+
+    async def pair(self, wamid: Wamid) -> Pair | None: ...
+
+    async def pairs_of_message(self, message: MessageId) -> list[Pair]: ...
+
+    async def mark(self, name: str) -> str | None:
+        """A named position, such as how far catch-up has read."""
+
+    async def set_mark(self, name: str, value: str) -> None: ...
+
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+
+class Registry(Protocol):
+    """Few documents, slow change: connected numbers, form sessions, small facts. Secrets are sealed inside."""
+
+    async def numbers(self) -> list[Number]: ...
+
+    async def number(self, id: NumberId) -> Number | None: ...
+
+    async def number_of_hook(self, hook_path: str) -> Number | None:
+        """Compared in constant time."""
+
+    async def put_number(self, number: Number) -> None: ...
+
+    async def remove_number(self, id: NumberId) -> None: ...
+
+    async def sessions(self) -> list[Json]:
+        """Form sessions as plain documents with an `id`; `bot.chatops.form` gives them meaning and a lifetime."""
+
+    async def put_session(self, session: Json) -> None: ...
+
+    async def remove_session(self, id: str) -> None: ...
+
+    async def fact(self, name: str) -> str | None: ...
+
+    async def set_fact(self, name: str, value: str) -> None: ...
+
+
+# --- Rocket.Chat ----------------------------------------------------------------------------------------------------
+
+
+class Workspace(Protocol):
+    """Rocket.Chat as the road needs it: the hot path, one REST call per method unless it says more."""
+
+    async def register(self, token: VisitorToken, *, name: str = "", phone: str = "", department: str = "") -> Visitor:
+        """Makes or updates the visitor. The token of the answer counts: it may not be the one that was sent."""
+
+    async def open_room(self, token: VisitorToken) -> RoomId:
+        """The visitor's open room, or a new one.
+
+        Raises VisitorUnknown, NoAgentOnline, OmnichannelOff, ContactBlocked."""
+
+    async def post(self, room: RoomId, token: VisitorToken, id: MessageId, text: str) -> RoomId:
+        """Posts as the customer; the same id twice is one message. Returns the room that holds it, which
+        differs when it was stored elsewhere. Raises RoomClosed, RoomUnknown, VisitorUnknown, TooLong."""
+
+    async def posted(self, room: RoomId, token: VisitorToken, id: MessageId) -> bool:
+        """Whether the customer's message is in that room, open or closed."""
+
+    async def character_limit(self) -> int:
+        """Most characters that visitors may write at once; 0 when there is no limit."""
+
+    async def say(self, room: RoomId, id: MessageId, post: Post) -> None:
+        """Posts as the bot; the same id twice is one message (a second try looks whether it is there)."""
+
+    async def delete(self, room: RoomId, id: MessageId) -> None: ...
+
+    async def token_of_room(self, room: RoomId) -> VisitorToken | None:
+        """Visitor token of a livechat room; None when it is no livechat room or cannot be seen."""
+
+    async def rooms_since(self, moment: float) -> list[RoomId]:
+        """Livechat rooms, open, queued, on hold or closed, that changed after `moment` (server clock)."""
+
+    async def messages_since(self, room: RoomId, moment: float) -> list[Json]:
+        """Raw messages of a room that changed after `moment`, oldest first."""
+
+    async def roles_of(self, user: UserId, room: RoomId | None = None) -> frozenset[str]:
+        """Workspace roles of a person, and their roles in `room` (owner, moderator) when one is given."""
+
+    async def departments(self) -> list[Department]: ...
+
+    async def direct_room(self, username: str) -> RoomId: ...
+
+
+class WorkspaceAdmin(Protocol):
+    """Rocket.Chat's admin plane: used at start and by setup, never per message."""
+
+    async def me(self) -> Json:
+        """The bot's own account: `_id`, `username`, `roles`."""
+
+    async def private_channel(self, id: RoomId) -> Json | None:
+        """The channel if it still exists and the bot is in it: `_id`, `name`, `topic`, `description`."""
+
+    async def private_channel_named(self, name: str) -> Json | None: ...
+
+    async def create_private_channel(self, name: str) -> Json:
+        """Raises AlreadyThere when the name is taken, also by a room that the bot cannot see."""
+
+    async def members(self, room: RoomId) -> frozenset[str]:
+        """User names."""
+
+    async def invite(self, room: RoomId, username: str) -> None: ...
+
+    async def set_topic(self, room: RoomId, topic: str) -> None: ...
+
+    async def set_description(self, room: RoomId, description: str) -> None: ...
+
+    async def public_setting(self, id: str) -> Any | None: ...
+
+    async def change_setting(self, id: str, value: Any) -> None:
+        """Raises NotAllowed when the account may not, or when a second factor is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Connected, logged in and subscribed: from now on events come in; what was missed must be caught up."""
+
+    user: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A raw message of a room that the bot can see; `room_type` is Rocket.Chat's letter (l, p, d, c)."""
+
+    message: Json
+    room_type: str
+    participant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection is gone; the stream reconnects by itself."""
+
+    why: str
+
+
+class Stream(Protocol):
+    """Endless: reconnects for ever, with `Ready` after each successful login."""
+
+    def events(self) -> AsyncIterator[Ready | Heard | Lost]: ...
+
+
+# --- 360Dialog ------------------------------------------------------------------------------------------------------
+
+
+class WhatsApp(Protocol):
+    """360Dialog's Cloud API. Every call carries one number's API key."""
+
+    async def send(self, api_key: str, body: Json) -> Sent:
+        """One POST /messages. Raises Unsure when the request may have been accepted."""
+
+    async def check(self, api_key: str) -> Health:
+        """Raises KeyInvalid."""
+
+    async def webhook(self, api_key: str) -> str | None:
+        """The address that is registered for the number now, None when there is none."""
+
+    async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None: ...
+
+
+class Handler(Protocol):
+    """What the worker calls for a kind of entry."""
+
+    async def __call__(self, entry: Entry) -> Outcome: ...
+
+
+Notices = Sequence[Entry]
