@@ -1,0 +1,212 @@
+"""Reads Rocket.Chat's message documents: those of the stream (EJSON dates) and those of REST (ISO dates) alike.
+
+Sources: Rocket.Chat 8.3 `app/file-upload/server/methods/sendFileMessage.ts` (files and their thumbnails),
+`server/services/messages/hooks/BeforeSaveJumpToMessage.ts` (quotes), `app/livechat/server/sendMessageBySMS.ts` (which
+messages leave the workspace). No input raises: what cannot be read is None, empty or zero.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from bot.model import ChatMessage, FileRef, MessageId, RoomId, UserId
+from bot.ports import Heard
+
+_QUOTE = re.compile(r"\s*\[\s?\]\(([^)\s]{1,2000})\)[ \t]*(?:\r?\n)*")
+_UPLOAD = re.compile(r"/file-upload/([^/?#]+)(?:/([^/?#]*))?")
+_FAR = 253402300800.0  # year 10000: no moment of a message, and more than datetime can hold
+
+
+def chat_message(raw: Mapping[str, Any]) -> ChatMessage | None:
+    """What a person wrote; None when the document lacks an id, a room or an author."""
+    user = _dict(raw.get("u"))
+    id, room, author = clean(raw.get("_id")), clean(raw.get("rid")), clean(user.get("_id"))
+    if not (id and room and author):
+        return None
+    text, quotes = _without_quotes(clean(raw.get("msg")))
+    return ChatMessage(
+        id=MessageId(id),
+        room=RoomId(room),
+        user=UserId(author),
+        username=clean(user.get("username")),
+        name=clean(user.get("name")),
+        text="\n".join(part for part in (text, *_words_beside(raw, text)) if part),
+        at_ms=int((moment(raw.get("ts")) or changed_at(raw)) * 1000),
+        quotes=quotes or tuple(_quoted_in(raw)),
+        files=tuple(_files(raw)),
+        thread=MessageId(clean(raw.get("tmid"))) if clean(raw.get("tmid")) else None,
+    )
+
+
+def is_for_customer(raw: Mapping[str, Any], bot: UserId) -> bool:
+    """Whether a person wrote it for the customer to read. An allow-list: whatever is marked in any way stays inside.
+
+    Not a system message (`t`), not the customer's own (`token`), not hidden, not edited, not the bot's, and with
+    something in it. Whether the room is a customer's is for the caller to say.
+    """
+    if any(raw.get(mark) for mark in ("t", "token", "_hidden", "editedAt", "editedBy")):
+        return False
+    message = chat_message(raw)
+    return message is not None and message.user != bot and bool(message.text.strip() or message.files)
+
+
+def was_edited(raw: Mapping[str, Any]) -> bool:
+    """A person changed the text of a message. A deleted one (`t: "rm"`) also carries `editedAt` and is not meant."""
+    return bool(raw.get("editedAt") or raw.get("editedBy")) and not raw.get("t")
+
+
+def changed_at(raw: Mapping[str, Any]) -> float:
+    """Unix seconds of the last change by the server's clock, 0 when it does not say."""
+    return moment(raw.get("_updatedAt")) or moment(raw.get("ts")) or 0.0
+
+
+def heard(args: Sequence[Any]) -> Heard | None:
+    """An event of `stream-room-messages`: `[message, {roomParticipant, roomType}]`, on servers before 4.0 `[[…]]`."""
+    if args and isinstance(args[0], list):
+        args = args[0]
+    if not args or not isinstance(args[0], dict):
+        return None
+    message, extra = args[0], _dict(args[1]) if len(args) > 1 else {}
+    if not (clean(message.get("_id")) and clean(message.get("rid"))):
+        return None
+    return Heard(message, clean(extra.get("roomType")), extra.get("roomParticipant") is True)
+
+
+def mentions(raw: Mapping[str, Any]) -> frozenset[UserId]:
+    """Ids of the people whom the server found mentioned; `all` and `here` are ids too."""
+    return frozenset(UserId(id) for item in _dicts(raw.get("mentions")) if (id := clean(item.get("_id"))))
+
+
+def moment(value: object) -> float | None:
+    """Unix seconds of `{"$date": ms}` (stream), ISO 8601 (REST) or plain milliseconds; None when it is no moment.
+
+    `{"$date": null}` occurs: it is how an Invalid Date looks on the wire.
+    """
+    if isinstance(value, Mapping):
+        value = value.get("$date")
+    seconds: float | None = None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            seconds = float(value) / 1000
+        except OverflowError:
+            return None
+    elif isinstance(value, str):
+        try:
+            read = datetime.fromisoformat(value.strip())
+            seconds = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return seconds if seconds is not None and math.isfinite(seconds) and 0 <= seconds < _FAR else None
+
+
+def clean(value: object) -> str:
+    """The text, without lone surrogates, which no encoder or database takes; empty when it is no text."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else ""
+
+
+def _dict(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+
+
+# --- quotes ---------------------------------------------------------------------------------------------------------
+
+
+def _without_quotes(text: str) -> tuple[str, tuple[MessageId, ...]]:
+    """Clients quote by putting `[ ](https://…?msg=ID)` in front, once per quoted message."""
+    quotes, at = [], 0
+    while (found := _QUOTE.match(text, at)) and (id := _message_in(found[1])):
+        quotes.append(id)
+        at = found.end()
+    return text[at:], tuple(dict.fromkeys(quotes))
+
+
+def _message_in(link: str) -> MessageId | None:
+    try:
+        ids = parse_qs(urlsplit(link).query).get("msg", [])
+    except ValueError:
+        return None
+    return MessageId(clean(ids[0])) if ids else None
+
+
+def _quoted_in(raw: Mapping[str, Any]) -> Iterator[MessageId]:
+    for item in _dicts(raw.get("attachments")):
+        if id := _message_in(clean(item.get("message_link"))):
+            yield id
+
+
+# --- files and other things beside the text -------------------------------------------------------------------------
+
+
+def _words_beside(raw: Mapping[str, Any], text: str) -> Iterator[str]:
+    """Captions of files, texts of attachments, and, when there is nothing else, of blocks. Never those of quotes."""
+    said = {text}
+    for item in _dicts(raw.get("attachments")):
+        if item.get("message_link"):
+            continue
+        names = ("description",) if _upload(item) else ("pretext", "title", "text")
+        for words in (clean(item.get(name)) for name in names):
+            if words.strip() and words not in said:
+                said.add(words)
+                yield words
+    if not "".join(said).strip():
+        for block in _dicts(raw.get("blocks")):
+            for holder in (block, *_dicts(block.get("fields")), *_dicts(block.get("elements"))):
+                inner = holder.get("text")
+                words = clean(inner.get("text") if isinstance(inner, dict) else inner)
+                if words.strip() and holder.get("type") not in ("button", "actions"):
+                    yield words
+
+
+def _files(raw: Mapping[str, Any]) -> Iterator[FileRef]:
+    """Originals, each once: `files`, else `file`, and what only an attachment names. Thumbnails are no files."""
+    listed = list(_dicts(raw.get("files"))) or list(_dicts([raw.get("file")]))
+    uploads = [found for item in _dicts(raw.get("attachments")) if (found := _upload(item))]
+    originals = {upload.id for upload in uploads}
+    alone = len(listed) == 1
+    seen: set[str] = set()
+    for item in listed:
+        ref = FileRef(
+            id=clean(item.get("_id")),
+            name=clean(item.get("name")),
+            mime_type=clean(item.get("type")),
+            size=_size(item.get("size")),
+        )
+        thumbnail = ref.name.startswith("thumb-") and ref.id not in originals and not alone
+        if ref.id and ref.id not in seen and not thumbnail:
+            seen.add(ref.id)
+            yield ref
+    for upload in uploads:
+        if upload.id not in seen:
+            seen.add(upload.id)
+            yield upload
+
+
+def _upload(item: Mapping[str, Any]) -> FileRef | None:
+    """The uploaded file that an attachment shows; `title_link` is the original where `image_url` is its thumbnail."""
+    if item.get("message_link"):
+        return None
+    for name, kind in (("title_link", ""), ("image_url", "image"), ("audio_url", "audio"), ("video_url", "video")):
+        if found := _UPLOAD.search(clean(item.get(name))):
+            kinds = [kind] if kind else ["image", "audio", "video"]
+            types = [clean(item.get(f"{kind}_type")) for kind in kinds]
+            sizes = [_size(item.get(f"{kind}_size")) for kind in kinds]
+            return FileRef(
+                id=unquote(found[1]),
+                name=clean(item.get("title")) or unquote(found[2] or ""),
+                mime_type=next(filter(None, types), ""),
+                size=next(filter(None, sizes), 0) or _size(item.get("size")),
+            )
+    return None
+
+
+def _size(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
