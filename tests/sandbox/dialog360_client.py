@@ -32,6 +32,7 @@ class Receiver:
     gate: asyncio.Event | None = None
     most_at_once: int = 0
     _inside: int = 0
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def handle(self, request: web.Request) -> web.Response:
         self._inside += 1
@@ -40,11 +41,18 @@ class Receiver:
             raw = await request.read()
             body = await request.json() if raw.startswith(b"{") else None
             self.hits.append(Hit(request.path_qs, dict(request.headers), raw, body))
+            async with self._came:
+                self._came.notify_all()
             if self.gate is not None:
                 await self.gate.wait()
             return web.Response(status=self.answers.pop(0) if self.answers else 200)
         finally:
             self._inside -= 1
+
+    async def crowd(self, count: int) -> None:
+        """Waits until so many requests came in."""
+        async with self._came:
+            await self._came.wait_for(lambda: len(self.hits) >= count)
 
     def values(self) -> list[Json]:
         return [hit.body["entry"][0]["changes"][0]["value"] for hit in self.hits]

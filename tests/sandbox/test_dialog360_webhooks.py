@@ -129,8 +129,7 @@ async def test_what_is_written_while_no_webhook_is_set_goes_nowhere(world: World
 async def test_a_raw_body_is_posted_as_often_as_asked_also_at_once(world: World) -> None:
     world.hook.gate = asyncio.Event()
     posting = asyncio.create_task(world.wa.deliver(world.number, b"not json", times=3, concurrently=True))
-    while len(world.hook.hits) < 3:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(world.hook.crowd(3), 5)
     world.hook.gate.set()
     assert await posting == [200, 200, 200]
     assert world.hook.most_at_once == 3

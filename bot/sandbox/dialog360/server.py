@@ -233,7 +233,9 @@ class Dialog360Sandbox:
 
     def templates(self, number: SandboxNumber) -> Templates:
         """The templates of the number's business account."""
-        return self._templates.setdefault(number.waba_id, Templates(number.waba_id))
+        if number.waba_id not in self._templates:
+            self._templates[number.waba_id] = Templates(number.waba_id)
+        return self._templates[number.waba_id]
 
     def add_template(self, number: SandboxNumber, definition: Mapping[str, Any]) -> Json:
         return self.templates(number).add(definition)
