@@ -1,0 +1,270 @@
+"""Rocket.Chat's REST API as the road needs it: `bot.ports.Workspace` over aiohttp, one call per method where possible.
+
+Every call may be made twice without harm, so an answer that was lost is `Trouble` (again), never `Unsure`. Auth headers
+go with every call, also to the public livechat routes: role `bot` is free of their limit of five calls a minute.
+Sources: Rocket.Chat 8.3 `app/livechat/server/api/v1/{visitor,room,message,config}.ts`,
+`app/livechat/imports/server/rest`, `app/api/server/v1/{chat,rooms,roles,groups,im,users}.ts`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import aiohttp
+
+from bot.errors import NotAllowed, NotFound, Refused, RoomUnknown, Trouble
+from bot.model import Department, MessageId, Post, RoomId, UserId, Visitor, VisitorToken
+from bot.ports import Json, Workspace
+from bot.rocketchat import compose
+from bot.rocketchat.credentials import Credentials
+from bot.rocketchat.error_ids import NotLoggedIn
+from bot.rocketchat.http import ask
+from bot.rocketchat.parse import changed_at, clean, moment
+
+_PAGE = 100  # API_Upper_Count_Limit: more is silently cut
+_OVERLAP = 10
+_MOST_PAGES = 1000
+
+AskDdp = Callable[..., Awaitable[Any]]
+"""`Realtime.call`: a DDP method by name."""
+
+
+class Livechat:
+    """The hot path. `ask_ddp` answers for servers that lack the REST route for roles."""
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        session: aiohttp.ClientSession,
+        *,
+        ask_ddp: AskDdp | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self._api = f"{url.rstrip('/')}/api/v1"
+        self._credentials, self._session = credentials, session
+        self._ask_ddp, self._timeout = ask_ddp, timeout
+
+    # --- the customer's side ------------------------------------------------------------------------------------
+
+    async def register(self, token: VisitorToken, *, name: str = "", phone: str = "", department: str = "") -> Visitor:
+        wished = {"token": token, "name": name, "phone": phone, "department": department}
+        body = {"visitor": {key: value for key, value in wished.items() if value}}
+        answer = await self._post("livechat/visitor", body)
+        return Visitor(_need(answer, "visitor", "_id"), VisitorToken(_need(answer, "visitor", "token")))
+
+    async def open_room(self, token: VisitorToken) -> RoomId:
+        return RoomId(_need(await self._get("livechat/room", token=token), "room", "_id"))
+
+    async def post(self, room: RoomId, token: VisitorToken, id: MessageId, text: str) -> RoomId:
+        answer = await self._post("livechat/message", {"token": token, "rid": room, "msg": text, "_id": id})
+        return RoomId(_need(answer, "message", "rid"))
+
+    async def posted(self, room: RoomId, token: VisitorToken, id: MessageId) -> bool:
+        try:
+            answer = await self._get(f"livechat/message/{quote(id, safe='')}", token=token, rid=room)
+        except (NotFound, RoomUnknown):
+            return False
+        return _need(answer, "message", "rid") == room
+
+    async def character_limit(self) -> int:
+        answer = await self._get("livechat/config")
+        limit = _dig(answer, "config", "settings", "limitTextLength")
+        return limit if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0 else 0
+
+    # --- the bot's side -----------------------------------------------------------------------------------------
+
+    async def say(self, room: RoomId, id: MessageId, post: Post) -> None:
+        """A second try of a message that is there is refused with a TypeError of the server's (8.3), so we look."""
+        message = {"_id": id, "rid": room, **compose.post(post)}
+        try:
+            await self._post("chat.sendMessage", {"message": message, "previewUrls": []})
+        except Refused as error:
+            if type(error) is not Refused or not await self._is_there(room, id):
+                raise
+
+    async def delete(self, room: RoomId, id: MessageId) -> None:
+        try:
+            await self._post("chat.delete", {"roomId": room, "msgId": id})
+        except Refused as error:
+            if not (isinstance(error, NotFound) or error.said.startswith("No message found")):
+                raise
+
+    async def direct_room(self, username: str) -> RoomId:
+        answer = await self._post("im.create", {"username": username})
+        return RoomId(clean(_dig(answer, "room", "_id")) or _need(answer, "room", "rid"))
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    async def token_of_room(self, room: RoomId) -> VisitorToken | None:
+        try:
+            answer = await self._get("rooms.info", roomId=room)
+        except (NotFound, RoomUnknown, NotAllowed):
+            return None
+        token = clean(_dig(answer, "room", "v", "token"))
+        return VisitorToken(token) if token and _dig(answer, "room", "t") == "l" else None
+
+    async def rooms_since(self, moment: float) -> list[RoomId]:
+        """The room that changed first comes first.
+
+        Without `open`, which would leave out queued rooms and those on hold. Pages overlap: the list moves while it is
+        read, and a room that leaves it would pull another one over the edge of a page.
+        """
+        found: dict[RoomId, None] = {}
+        offset = 0
+        for _ in range(_MOST_PAGES):
+            order = json.dumps({"_updatedAt": -1})
+            answer = await self._get("livechat/rooms", sort=order, count=_PAGE, offset=offset)
+            page, before = list(_dicts(answer.get("rooms"))), len(found)
+            for room in page:
+                changed = changed_at({"_updatedAt": room.get("_updatedAt")})
+                if changed and changed < moment:
+                    return list(reversed(found))
+                if id := clean(room.get("_id")):
+                    found[RoomId(id)] = None
+            total = answer.get("total")
+            at_end = offset + len(page) >= total if isinstance(total, int) else len(found) == before
+            if not page or at_end:
+                break
+            offset += max(len(page) - _OVERLAP, 1)
+        return list(reversed(found))
+
+    async def messages_since(self, room: RoomId, moment: float) -> list[Json]:
+        """The server compares strictly, so it is asked from one millisecond earlier."""
+        since = datetime.fromtimestamp(max(moment - 0.001, 0.0), UTC).isoformat(timespec="milliseconds")
+        answer = await self._get("chat.syncMessages", roomId=room, lastUpdate=since.replace("+00:00", "Z"))
+        messages = list(_dicts(_dig(answer, "result", "updated")))
+        messages.reverse()  # newest first on the wire; sorting keeps the order of equal moments
+        messages.sort(key=_written_at)
+        return list(messages)
+
+    async def departments(self) -> list[Department]:
+        try:
+            return [_department(item) for item in await self._all("livechat/department", "departments")]
+        except Refused:  # neither view-livechat-departments nor view-l-room: the public list has those with agents
+            answer = await self._get("livechat/config")
+            return [_department(item) for item in _dicts(_dig(answer, "config", "departments"))]
+
+    # --- roles ------------------------------------------------------------------------------------------------------
+
+    async def roles_of(self, user: UserId, room: RoomId | None = None) -> frozenset[str]:
+        """Raises NotAllowed when no way to ask is open to the bot's account on this version of the server."""
+        in_room = await self._room_roles(user, room) if room else frozenset()
+        try:
+            return in_room | await self._workspace_roles(user)
+        except NotAllowed:
+            if in_room:
+                return in_room
+            raise
+
+    async def _workspace_roles(self, user: UserId) -> frozenset[str]:
+        """Three ways, by version: the REST route (7.x, 8.x), the DDP method before it, and a privileged look."""
+        for ask_people in (self._public_roles, self._public_roles_by_ddp):
+            try:
+                people = await ask_people()
+            except Refused:
+                continue
+            return frozenset(role for person in people if person.get("_id") == user for role in _roles(person))
+        try:
+            answer = await self._get("users.info", userId=user)
+        except Refused as error:
+            raise NotAllowed(f"roles cannot be read: {error.said}") from None
+        person = _dig(answer, "user")
+        if not isinstance(person, dict) or not isinstance(person.get("roles"), list):
+            raise NotAllowed("roles cannot be read: no route tells the bot's account")
+        return _roles(person)
+
+    async def _public_roles(self) -> list[Json]:
+        answer = await self._get("roles.getUsersInPublicRoles", optional=True)
+        if not isinstance(answer.get("users"), list):
+            raise Trouble("the answer lists no users")
+        return list(_dicts(answer["users"]))
+
+    async def _public_roles_by_ddp(self) -> list[Json]:
+        if self._ask_ddp is None:
+            raise NotFound("no DDP connection to ask")
+        return list(_dicts(await self._ask_ddp("getUserRoles")))
+
+    async def _room_roles(self, user: UserId, room: RoomId) -> frozenset[str]:
+        try:
+            answer = await self._get("groups.roles", roomId=room, optional=True)
+        except Refused:  # not a private channel, or not one of ours
+            return frozenset()
+        people = (item for item in _dicts(answer.get("roles")) if _dig(item, "u", "_id") == user)
+        return frozenset(role for person in people for role in _roles(person))
+
+    # --- the wire ---------------------------------------------------------------------------------------------------
+
+    async def _is_there(self, room: RoomId, id: MessageId) -> bool:
+        try:
+            return clean(_dig(await self._get("chat.getMessage", msgId=id), "message", "rid")) == room
+        except Refused:
+            return False
+
+    async def _all(self, path: str, name: str) -> list[Json]:
+        found: list[Json] = []
+        for _ in range(_MOST_PAGES):
+            answer = await self._get(path, optional=True, count=_PAGE, offset=len(found))
+            page, total = list(_dicts(answer.get(name))), answer.get("total")
+            found += page
+            if not page or not isinstance(total, int) or len(found) >= total:
+                break
+        return found
+
+    async def _get(self, path: str, *, optional: bool = False, **query: str | int) -> dict[str, Any]:
+        return await self._call("GET", path, query=query, optional=optional)
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._call("POST", path, body=body)
+
+    async def _call(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
+        login = await self._credentials.current()
+        url, timeout = f"{self._api}/{path}", self._timeout
+        try:
+            return await ask(self._session, method, url, headers=login.headers, timeout=timeout, **rest)
+        except NotLoggedIn:
+            if not self._credentials.renewable:
+                raise
+        login = await self._credentials.renew(login)
+        return await ask(self._session, method, url, headers=login.headers, timeout=timeout, **rest)
+
+
+def _dig(value: object, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _need(answer: object, *path: str) -> str:
+    """A text that a success must hold."""
+    found = clean(_dig(answer, *path))
+    if not found:
+        raise Trouble(f"the answer holds no {'.'.join(path)}")
+    return found
+
+
+def _dicts(value: object) -> Iterator[dict[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+
+
+def _roles(person: Mapping[str, Any]) -> frozenset[str]:
+    roles = person.get("roles")
+    return frozenset(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else frozenset()
+
+
+def _department(item: Mapping[str, Any]) -> Department:
+    return Department(clean(item.get("_id")), clean(item.get("name")), item.get("enabled") is not False)
+
+
+def _written_at(message: Json) -> float:
+    return moment(message.get("ts")) or 0.0
+
+
+if TYPE_CHECKING:
+
+    def _fits(livechat: Livechat) -> Workspace:
+        return livechat
