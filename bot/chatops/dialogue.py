@@ -1,0 +1,212 @@
+"""A form played in chat: one question at a time, then a summary, then Confirm.
+
+Each step takes the session as it stands and returns how it stands afterwards and what to answer; nothing is stored or
+posted in here. A wrong answer is explained and loses nothing. `cancel`, `back`, `skip` and `keep` work everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.chatops.command import Desk, Press, Reply, Value, Words, typed, visible
+from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean
+from bot.chatops.sessions import Sessions
+from bot.errors import BotError, Invalid
+from bot.translations import Translate
+
+ID_LENGTH = 12
+CODE = re.compile(rf"([0-9a-f]{{{ID_LENGTH}}})\.(\d{{1,6}})")
+"""Ends what a form's buttons post, `<answer> <session>.<revision>`: this button, of this step, of this form."""
+WORDS = ("cancel", "back", "skip", "keep", "confirm", "no", "link")
+"""Control words. English always works; `form.words.<word>` of the catalogue adds others, separated by commas."""
+_MOST_BUTTONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    session: FormSession
+    reply: Reply
+    submit: bool = False
+    """The person confirmed: the form has to be done, and `reply` is not to be said."""
+
+
+class Dialogue:
+    def __init__(self, sessions: Sessions, t: Translate) -> None:
+        self._sessions = sessions
+        self._words = {word: word for word in WORDS}
+        for word in WORDS:
+            key = f"form.words.{word}"
+            said = t(key)
+            self._words |= {one.strip().casefold(): word for one in said.split(",") if said != key and one.strip()}
+
+    def control(self, text: str) -> str | None:
+        """The control word that was typed, if it is one."""
+        return self._words.get(visible(text).casefold().rstrip(".!"))
+
+    async def ask(self, desk: Desk, form: Form, session: FormSession, problem: Words | None = None) -> Turn:
+        """The first question that has no answer yet, or the summary."""
+        fields = await form.questions(desk, session.filled)
+        field = next((one for one in fields if _is_asked(one) and not session.is_answered(one)), None)
+        if field is None:
+            return await self._summary(desk, form, session, fields, problem)
+        return self._question(form, session, fields, field, problem)
+
+    async def take(self, desk: Desk, form: Form, session: FormSession, text: str) -> Turn:
+        """What the person typed or pressed, at the question that the session stands at."""
+        fields = await form.questions(desk, session.filled)
+        word = self.control(text)
+        if word == "cancel":
+            return self.cancel(form, session)
+        if word == "link":
+            return self._page(form, session, None)
+        if session.asking == AT_SUMMARY:
+            return await self._at_summary(desk, form, session, text, fields=fields)
+        field = next((one for one in fields if one.name == session.asking), None)
+        if field is None:
+            return await self.ask(desk, form, session)
+        if word == "back":
+            return self._back(form, session, fields, field)
+        if field.kind == "secret" and not (word == "keep" and session.is_answered(field)):
+            return self._page(form, session, Words("form.secret_on_page"))
+        try:
+            answered = session.with_answer(field, self._answer(session, field, text, word))
+        except Invalid as wrong:
+            return self._question(form, session, fields, field, explain(wrong))
+        return await self.ask(desk, form, answered)
+
+    def cancel(self, form: Form, session: FormSession) -> Turn:
+        return Turn(self._sessions.touched(session).closed("cancelled"), Reply(f"{form.name}.cancelled"))
+
+    # --- what is shown ---
+
+    def _question(
+        self, form: Form, session: FormSession, fields: Sequence[Field], field: Field, problem: Words | None
+    ) -> Turn:
+        session = self._sessions.touched(replace(session, asking=field.name, on_page=field.kind == "secret"))
+        if field.kind == "secret":
+            return self._page(form, session, problem)
+        current = session.answers.get(field.name, field.default)
+        asked = [one for one in fields if _is_asked(one)]
+        values: dict[str, Value] = {
+            "at": asked.index(field) + 1 if field in asked else 1,
+            "n": len(asked),
+            "label": Words(field.label),
+            "help": Words(field.help) if field.help else "",
+            "current": field.label_of(current),
+            "optional": 0 if field.required else 1,
+            "problem": problem or "",
+        }
+        rows: list[Mapping[str, Value]] = [
+            {"n": number, "label": option.label} for number, option in enumerate(field.options, start=1)
+        ]
+        choices = [
+            Press(Words("form.choice", {"label": option.label}), pick(session, str(number)))
+            for number, option in enumerate(field.options, start=1)
+        ]
+        words = [*(["keep"] if current else []), *([] if field.required else ["skip"]), "back", "cancel"]
+        buttons = choices if len(choices) <= _MOST_BUTTONS else []
+        buttons += [self._button(session, word) for word in words]
+        return Turn(session, Reply("form.question", values, tuple(rows), tuple(buttons), layout="question"))
+
+    def _page(self, form: Form, session: FormSession, problem: Words | None) -> Turn:
+        """What is secret is asked on the page; so this answer is the link."""
+        session = self._sessions.with_link(self._sessions.touched(session))
+        link = self._sessions.link(session)
+        values: dict[str, Value] = {
+            "title": Words(f"{form.name}.title"), "intro": Words(f"{form.name}.intro"), "problem": problem or "",
+        }  # fmt: skip
+        buttons = (Press(Words("form.open"), opens=link), self._button(session, "cancel"))
+        return Turn(session, Reply("form.page", values, buttons=buttons, link=link, layout="page"))
+
+    async def _summary(
+        self, desk: Desk, form: Form, session: FormSession, fields: Sequence[Field], problem: Words | None
+    ) -> Turn:
+        review, shown = Review(), ""
+        try:
+            review = await form.review(desk, session.filled)
+            shown = review.digest
+        except Invalid as wrong:
+            field = next((one for one in fields if one.name == wrong.field), None)
+            if field is not None:
+                kept = session.without(field.name) if field.kind == "secret" else session
+                return self._question(form, kept, fields, field, explain(wrong))
+            problem = explain(wrong)
+        except BotError as error:
+            problem = Words("form.not_checked", {"reason": explain(error)})
+        session = self._sessions.touched(replace(session, asking=AT_SUMMARY, on_page=False, shown=shown))
+        rows: list[dict[str, Value]] = [
+            {"n": number, "label": Words(one.label), "value": _shown(session, one)}
+            for number, one in enumerate(fields, start=1)
+        ]
+        rows += [{"note": note} for note in (*review.notes, *review.agree)]
+        values: dict[str, Value] = {
+            "title": review.subject or Words(f"{form.name}.title"),
+            "problem": problem or "",
+            "n": len(fields),
+        }
+        confirm = Press(Words(f"{form.name}.submit"), pick(session, "confirm"))
+        words = ["back", "cancel"] if fields else ["cancel"]
+        buttons = (confirm, *(self._button(session, word) for word in words))
+        return Turn(session, Reply("form.summary", values, tuple(rows), buttons, layout="summary"))
+
+    # --- what is typed ---
+
+    async def _at_summary(
+        self, desk: Desk, form: Form, session: FormSession, text: str, *, fields: Sequence[Field]
+    ) -> Turn:
+        word = self.control(text)
+        if word == "confirm" and session.shown:
+            return Turn(session, Reply(""), submit=True)
+        if word == "confirm":
+            return await self.ask(desk, form, session)
+        if word == "no":
+            return self.cancel(form, session)
+        asked = [one for one in fields if _is_asked(one)]
+        if word == "back" and asked:
+            return self._question(form, session, fields, asked[-1], None)
+        number = visible(text).rstrip(".")
+        if number.isdecimal() and len(number) < 4 and 0 < int(number) <= len(fields):
+            return self._question(form, session, fields, fields[int(number) - 1], None)
+        return await self._summary(desk, form, session, fields, Words("form.confirm_or_cancel"))
+
+    def _back(self, form: Form, session: FormSession, fields: Sequence[Field], field: Field) -> Turn:
+        asked = [one for one in fields if _is_asked(one)]
+        at = asked.index(field) if field in asked else 0
+        return self._question(form, session, fields, asked[max(at - 1, 0)], None)
+
+    @staticmethod
+    def _answer(session: FormSession, field: Field, text: str, word: str | None) -> str:
+        if word == "keep":
+            if field.kind == "secret":
+                return session.secrets[field.name]
+            return clean(field, session.answers.get(field.name, field.default))
+        return clean(field, "" if word == "skip" else text)
+
+    # --- buttons ---
+
+    def _button(self, session: FormSession, word: str) -> Press:
+        return Press(Words(f"form.button.{word}"), pick(session, word))
+
+
+def pick(session: FormSession, answer: str) -> str:
+    """What the button for this answer posts."""
+    return typed(answer, f"{session.id}.{session.revision}")
+
+
+def explain(error: BotError) -> Words:
+    """The error's sentence, ready to be put into another one."""
+    return Words(error.sentence, {"said": error.said, **error.values})
+
+
+def _is_asked(field: Field) -> bool:
+    """A choice among nothing is no question."""
+    return field.kind != "choice" or bool(field.options) or field.required
+
+
+def _shown(session: FormSession, field: Field) -> Value:
+    if field.kind == "secret":
+        return Words("form.saved") if session.is_answered(field) or field.default else Words("form.nothing")
+    value = session.answers.get(field.name, "")
+    return field.label_of(value) if value else Words(field.nothing or "form.nothing")

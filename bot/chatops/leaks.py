@@ -1,0 +1,38 @@
+"""Finds an API key that somebody typed into a chat. Pure.
+
+360Dialog's keys are long strings of letters and digits, some with an ending such as `_AK` or `_sandbox`. The pattern
+is meant to be a little too eager: a message deleted for nothing is typed again, a key left standing is read by others.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from bot.chatops.command import split, visible
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{18,255}")
+_MARKED = re.compile(r"[A-Za-z0-9]{6,255}_(?:AK|sandbox)")
+_TRIM = "`*'\"„“”,.;:()[]<>"
+
+
+def is_key(word: str) -> bool:
+    """Long, letters and digits mixed, no word of any language. A URL or a mail address is none."""
+    word = word.strip(_TRIM)
+    if _MARKED.fullmatch(word):
+        return True
+    if not _WORD.fullmatch(word):
+        return False
+    mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(word))
+    return mixed and changes >= 3
+
+
+def holds_key(text: str) -> bool:
+    return any(is_key(word.partition("=")[2] or word) for word in split(visible(text)))
+
+
+def is_only_key(text: str) -> bool:
+    """The whole message is one key: nobody says that by chance."""
+    words = split(visible(text))
+    return len(words) == 1 and is_key(words[0])

@@ -1,0 +1,127 @@
+"""Where open forms are kept, and the links to their pages.
+
+A link's ticket is the capability: whoever has it may fill in that form. It is computed from the session and a secret of
+the installation, so that an answer that is said again after a crash holds the same, working link; only its SHA-256 is
+stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from bot.chatops.command import Person
+from bot.chatops.form import IDLE, TICKET, Answers, Form, FormSession
+from bot.model import RoomId
+from bot.ports import Clock, Registry
+
+Derive = Callable[[str], bytes]
+"""Keyed: 32 bytes that nobody can compute without the installation's secret; the same for the same text."""
+
+KEPT = 24 * 3600.0
+"""Seconds for which a finished or forgotten form is remembered, so that its link can say what became of it."""
+
+
+class Sessions:
+    def __init__(self, registry: Registry, derive: Derive, clock: Clock, public_url: str) -> None:
+        self._registry = registry
+        self._derive = derive
+        self._clock = clock
+        self._public_url = public_url
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def hold(self, id: str) -> AsyncIterator[None]:
+        """Chat and page may move the same session: whoever reads it to change it holds it meanwhile."""
+        lock = self._locks.setdefault(id, asyncio.Lock())
+        async with lock:
+            yield
+
+    async def get(self, id: str) -> FormSession | None:
+        return next((one for one in await self._all() if one.id == id), None)
+
+    async def of(self, person: Person, room: RoomId) -> FormSession | None:
+        """The form this person has open (or being worked on) in this room, also when its time is over."""
+        mine = [
+            one for one in await self._all()
+            if one.person.id == person.id and one.room == room and one.state in ("open", "submitted")
+        ]  # fmt: skip
+        return max(mine, key=lambda one: one.expires, default=None)
+
+    async def moved_by(self, entry: str) -> FormSession | None:
+        """The session whose last step was made by this entry: the entry is being repeated."""
+        return next((one for one in await self._all() if one.heard == entry), None)
+
+    async def of_ticket(self, ticket: str) -> FormSession | None:
+        wanted = _hash(ticket).encode()
+        found = None
+        for one in await self._all():
+            if hmac.compare_digest(one.ticket_hash.encode(), wanted):
+                found = one
+        return found
+
+    async def rooms(self) -> list[RoomId]:
+        """Rooms in which somebody has a form open: messages there must not be missed."""
+        now = self._clock.now()
+        return list(dict.fromkeys(one.room for one in await self._all() if one.state == "open" and one.expires > now))
+
+    def begin(self, id: str, form: Form, person: Person, room: RoomId, about: Answers) -> FormSession:
+        """A new session with a link, not stored yet."""
+        session = FormSession(id=id, form=form.name, person=person, room=room, about=about)
+        return self.with_link(self.touched(session))
+
+    async def put(self, session: FormSession) -> None:
+        await self._registry.put_session(session.document())
+
+    async def replace_open(self, session: FormSession) -> None:
+        """Stores a new session; an older one of the same person in the same room is closed."""
+        for one in await self._all():
+            same = one.person.id == session.person.id and one.room == session.room and one.id != session.id
+            if same and one.state in ("open", "submitted"):
+                await self.put(one.closed("cancelled"))
+        await self.put(session)
+
+    def touched(self, session: FormSession) -> FormSession:
+        """A step was made: later buttons differ, and the time begins anew."""
+        return replace(session, revision=session.revision + 1, expires=self._clock.now() + IDLE)
+
+    def with_link(self, session: FormSession) -> FormSession:
+        """The link may be opened from now on for a while. It stays the same: a page that is open goes on working."""
+        ticket_hash = _hash(self.ticket(session))
+        return replace(session, ticket_hash=ticket_hash, ticket_until=self._clock.now() + TICKET)
+
+    def ticket(self, session: FormSession) -> str:
+        secret = self._derive(f"form ticket {session.id}")
+        return base64.urlsafe_b64encode(hashlib.sha256(secret).digest()).decode().rstrip("=")
+
+    def link(self, session: FormSession) -> str:
+        return f"{self._public_url}/forms/{self.ticket(session)}"
+
+    def seal_of_page(self, ticket: str) -> str:
+        """Hidden in the page of this ticket: proves that a submission comes from it."""
+        return hashlib.sha256(self._derive(f"form page {_hash(ticket)}")).hexdigest()
+
+    def is_over(self, session: FormSession) -> bool:
+        return session.expires <= self._clock.now()
+
+    async def sweep(self) -> None:
+        """Forgets the secrets of forms whose time is over, and after a day the forms themselves."""
+        now = self._clock.now()
+        for one in await self._all():
+            if one.expires + KEPT < now:
+                await self._registry.remove_session(one.id)
+            elif one.state == "open" and one.expires <= now and (one.secrets or one.answers):
+                await self.put(replace(one, secrets={}, answers={}))
+
+    async def _all(self) -> list[FormSession]:
+        return [FormSession.of(document) for document in await self._registry.sessions()]
+
+
+def _hash(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()

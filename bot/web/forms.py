@@ -1,0 +1,293 @@
+"""The pages of forms: `GET` and `POST /forms/{ticket}`.
+
+The ticket in the address is the capability: no cookie, no login, any HTTP client. What the page reads and checks is
+done here; the effect of a form goes the way of everything: an entry `form.submit` in the journal, in the lane of the
+person's commands. The page waits a while for its result; the chat gets it in any case.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from bot.chatops.command import Desk, Reply, Value, Words
+from bot.chatops.dialogue import explain
+from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean
+from bot.chatops.office import Office
+from bot.chatops.sessions import Sessions
+from bot.errors import BotError, Invalid, NotForYou
+from bot.ports import Clock, Entry, Journal
+from bot.translations import Translator
+from bot.web.pages import Pages
+
+log = logging.getLogger(__name__)
+
+LARGEST = 64 * 1024
+"""Bytes of a submitted form."""
+PATIENCE = 15.0
+"""Seconds for which the page waits for the effect."""
+SEAL, ACT, AGREED = "seal", "act", "agreed"
+
+
+Wrong = dict[str, Words]
+"""Field → what is wrong with what was typed there; the empty name: with the whole."""
+
+
+class Forms:
+    def __init__(
+        self, *, office: Office, sessions: Sessions, journal: Journal, clock: Clock, t: Translator, public_url: str
+    ) -> None:
+        self._office = office
+        self._sessions = sessions
+        self._journal = journal
+        self._clock = clock
+        self._pages = Pages(t)
+        self._own_host = urlsplit(public_url).netloc.lower()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/forms/{ticket}", self.show), web.post("/forms/{ticket}", self.take)]
+
+    # --- GET ---
+
+    async def show(self, request: web.Request) -> web.Response:
+        """200 the form · 404 unknown · 410 used, expired. Looking at a page changes nothing: chats fetch previews."""
+        session = await self._sessions.of_ticket(request.match_info["ticket"])
+        form = self._office.form(session.form) if session else None
+        if session is None or form is None:
+            return self._message("page.unknown", 404)
+        if session.state != "open":
+            return self._not_open(session)
+        if session.ticket_until <= self._clock.now() or self._sessions.is_over(session):
+            return self._message("page.expired", 410)
+        try:
+            fields = await form.questions(self._desk(session), session.filled)
+        except BotError as error:
+            return self._message("page.not_now", 503, reason=explain(error))
+        return self._form(request, form, fields, session, wrong={"": session.problem} if session.problem else None)
+
+    # --- POST ---
+
+    async def take(self, request: web.Request) -> web.Response:
+        """200 done, next page, or working · 403 foreign, not allowed · 404 · 410 over · 413 too large · 422 wrong."""
+        ticket = request.match_info["ticket"]
+        if not self._same_origin(request):
+            return self._message("page.foreign", 403)
+        posted = await _posted(request)
+        session = await self._sessions.of_ticket(ticket)
+        form = self._office.form(session.form) if session else None
+        if session is None or form is None:
+            return self._message("page.unknown", 404)
+        if not hmac.compare_digest(posted.get(SEAL, "").encode(), self._sessions.seal_of_page(ticket).encode()):
+            return self._message("page.foreign", 403)
+        async with self._sessions.hold(session.id):
+            session = await self._sessions.get(session.id) or session
+            if session.state == "open":
+                answer = await self._act(request, form, session, posted)
+                if isinstance(answer, web.Response):
+                    return answer
+                session = answer
+        if session.state == "open":
+            return await self._went_on_in_chat(session)
+        return await self._result(request, form, session)
+
+    async def _act(
+        self, request: web.Request, form: Form, session: FormSession, posted: Mapping[str, str]
+    ) -> web.Response | FormSession:
+        """A page to show at once, or the stored session on which an entry has to follow."""
+        if self._sessions.is_over(session):
+            return self._message("page.expired", 410)
+        act, desk = posted.get(ACT, ""), self._desk(session)
+        if act == "cancel":
+            session = self._sessions.touched(session).closed("cancelled")
+            return await self._stored(replace(session, submission=_key(session)))
+        try:
+            fields = await form.questions(desk, session.filled)
+        except BotError as error:
+            return self._message("page.not_now", 503, reason=explain(error))
+        session, wrong = await self._read(desk, form, fields, session, posted)
+        review = Review()
+        try:
+            await self._office.require(session.person, form.roles)
+            if not wrong and act != "chat":
+                asked = {one.name for one in fields}
+                fields = await form.questions(desk, session.filled)
+                if any(one.name not in asked for one in fields):
+                    return self._form(request, form, fields, await self._stored(session))
+                review = await form.review(desk, session.filled)
+        except NotForYou as error:
+            return self._message(error.sentence, 403, None, **error.values)
+        except Invalid as error:
+            wrong[error.field] = explain(error)
+            session = _without_secret(session, fields, error.field)
+        except BotError as error:
+            log.warning("a page could not be checked: %s", error)
+            wrong[""] = Words("page.not_checked", {"reason": explain(error)})
+        session = await self._stored(session)
+        if wrong:
+            return self._form(request, form, fields, session, posted=posted, wrong=wrong, status=422)
+        if act == "chat":
+            return session
+        if review.agree and posted.get(AGREED) != review.digest:
+            return self._agree(request, form, fields, session, review)
+        submitted = replace(session, state="submitted", asking=AT_SUMMARY, on_page=False, shown=review.digest)
+        return await self._stored(replace(submitted, submission=_key(submitted)))
+
+    async def _read(
+        self, desk: Desk, form: Form, fields: Sequence[Field], session: FormSession, posted: Mapping[str, str]
+    ) -> tuple[FormSession, Wrong]:
+        """Every field by itself. What is good is kept, whatever is wrong with the rest.
+
+        A secret is asked about at once when only it is sent, to go on in chat."""
+        wrong: Wrong = {}
+        only_secret = posted.get(ACT) == "chat"
+        for one in fields:
+            raw = posted.get(one.name, "")
+            if only_secret and one.kind != "secret":
+                session = _kept(session, one, raw)
+                continue
+            if one.kind == "secret" and not raw.strip() and session.is_answered(one):
+                continue
+            try:
+                session = session.with_answer(one, clean(one, raw))
+                if only_secret and one.name in form.checks:
+                    await form.checks[one.name](desk, session.secrets[one.name])
+            except Invalid as error:
+                wrong[one.name] = explain(error)
+                session = session.without(one.name)
+            except BotError as error:
+                wrong[""] = Words("page.not_checked", {"reason": explain(error)})
+        return session, wrong
+
+    async def _stored(self, session: FormSession) -> FormSession:
+        session = self._sessions.touched(session) if session.state == "open" else session
+        session = replace(session, problem=None)
+        await self._sessions.put(session)
+        return session
+
+    # --- entries, and waiting for them ---
+
+    async def _result(self, request: web.Request, form: Form, session: FormSession) -> web.Response:
+        if session.state == "submitted":
+            await self._append(session, session.submission, {"session": session.id})
+            await self._journal.closed(session.submission, PATIENCE)
+            session = await self._sessions.get(session.id) or session
+        if session.state == "cancelled" and session.submission.startswith("form:"):
+            await self._append(session, session.submission, {"session": session.id, "act": "cancelled"})
+        if session.state == "open" and session.problem:
+            fields = await form.questions(self._desk(session), session.filled)
+            return self._form(request, form, fields, session, wrong={"": session.problem}, status=422)
+        return self._not_open(session, status=200)
+
+    async def _went_on_in_chat(self, session: FormSession) -> web.Response:
+        await self._append(session, _key(session), {"session": session.id, "act": "chat"})
+        return self._message("page.in_chat", 200)
+
+    async def _append(self, session: FormSession, key: str, body: Mapping[str, str]) -> None:
+        lane = f"cmd:{session.room}:{session.person.id}"
+        await self._journal.append(Entry(key, lane, "form.submit", body, int(self._clock.now() * 1000)))
+
+    # --- pages ---
+
+    def _form(
+        self,
+        request: web.Request,
+        form: Form,
+        fields: Sequence[Field],
+        session: FormSession,
+        *,
+        posted: Mapping[str, str] | None = None,
+        wrong: Wrong | None = None,
+        status: int = 200,
+    ) -> web.Response:
+        known = {**{one.name: session.answers.get(one.name, one.default) for one in fields}, **(posted or {})}
+        values = {one.name: "" if one.kind == "secret" else known[one.name] for one in fields}
+        return self._pages.page(
+            "form",
+            status,
+            form=form,
+            fields=fields,
+            values=values,
+            wrong=wrong or {},
+            saved={one.name for one in fields if one.kind == "secret" and session.is_answered(one)},
+            has_secret=any(one.kind == "secret" for one in fields),
+            seal=self._sessions.seal_of_page(request.match_info["ticket"]),
+        )
+
+    def _agree(
+        self, request: web.Request, form: Form, fields: Sequence[Field], session: FormSession, review: Review
+    ) -> web.Response:
+        carried = {one.name: session.answers.get(one.name, "") for one in fields if one.kind != "secret"}
+        return self._pages.page(
+            "agree",
+            form=form,
+            review=review,
+            carried={**carried, AGREED: review.digest},
+            seal=self._sessions.seal_of_page(request.match_info["ticket"]),
+        )
+
+    def _not_open(self, session: FormSession, status: int = 410) -> web.Response:
+        """What became of a form: shown once as the result, and later to whoever opens the used link."""
+        if session.state in ("submitted", "open"):
+            return self._message("page.working", 200)
+        if session.state == "cancelled":
+            return self._message("page.cancelled" if status == 200 else "page.was_cancelled", status)
+        if status == 200:
+            return self._message("page.done", 200, session.said)
+        return self._message("page.used", status)
+
+    def _message(self, key: str, status: int, said: Reply | None = None, **values: Value) -> web.Response:
+        links = [(self._pages.say(button.label), button.opens) for button in (said.buttons if said else ())]
+        return self._pages.page(
+            "message",
+            status,
+            key=key,
+            words=Words(key, values),
+            said=Words(said.key, said.values) if said else None,
+            links=[(label, address) for label, address in links if address],
+        )
+
+    # --- small things ---
+
+    def _desk(self, session: FormSession) -> Desk:
+        return self._office.desk(session.person, session.room)
+
+    def _same_origin(self, request: web.Request) -> bool:
+        """Browsers send where a form was sent from; other clients send nothing, which the ticket makes up for."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return True
+        host = urlsplit(origin).netloc.lower()
+        return bool(host) and host in (request.host.lower(), self._own_host)
+
+
+async def _posted(request: web.Request) -> dict[str, str]:
+    """The text fields of the form, the first of each name; files are left out. Raises 413 beyond LARGEST."""
+    data = await request.clone(client_max_size=LARGEST).post()
+    values: dict[str, str] = {}
+    for name, value in data.items():
+        if isinstance(value, str):
+            values.setdefault(name, value)
+    return values
+
+
+def _key(session: FormSession) -> str:
+    return f"form:{session.id}:{session.revision}"
+
+
+def _kept(session: FormSession, field: Field, raw: str) -> FormSession:
+    """What was typed besides, when it is good: the chat need not ask it again."""
+    try:
+        return session.with_answer(field, clean(field, raw)) if raw.strip() else session
+    except Invalid:
+        return session
+
+
+def _without_secret(session: FormSession, fields: Sequence[Field], name: str) -> FormSession:
+    """A key that was refused is not kept; anything else stays for the person to correct."""
+    refused = any(one.name == name and one.kind == "secret" for one in fields)
+    return session.without(name) if refused else session

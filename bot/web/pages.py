@@ -1,0 +1,59 @@
+"""Draws the pages of forms from `templates/web/`, with headers that let a page do nothing but be read and sent.
+
+No script, no cookie, nothing from another host. The one style sheet is inline and allowed by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bot.chatops.command import Value, Words
+from bot.translations import Translator
+
+FOLDER = Path(__file__).resolve().parents[2] / "templates" / "web"
+
+
+class Pages:
+    def __init__(self, t: Translator, folder: Path = FOLDER) -> None:
+        self._t = t
+        self._templates = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+        self._style = (folder / "style.css").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
+        self._headers = {
+            "Content-Security-Policy": (
+                f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
+                "frame-ancestors 'none'; base-uri 'none'"
+            ),
+            "Referrer-Policy": "same-origin",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "X-Robots-Tag": "noindex",
+        }
+
+    def page(self, name: str, status: int = 200, **values: Any) -> web.Response:
+        """`Words` are texts of the catalogue, everything else is data and is escaped."""
+        text = self._templates.get_template(f"{name}.html.j2").render(
+            t=self._t,
+            say=self.say,
+            style=self._style,
+            lang=self._t.language.replace("_", "-"),
+            dir="rtl" if self._t.right_to_left else "ltr",
+            **values,
+        )
+        return web.Response(text=text, status=status, content_type="text/html", headers=self._headers)
+
+    def say(self, value: Value) -> str | int:
+        if isinstance(value, Words):
+            return self._t(value.key, **self._plain(value.values))
+        return value
+
+    def _plain(self, values: Mapping[str, Value]) -> dict[str, str | int]:
+        return {name: self.say(value) for name, value in values.items()}
