@@ -1,0 +1,313 @@
+"""Omnichannel: visitors, their rooms, who serves them, and how a chat ends.
+
+Sources: Rocket.Chat packages/omni-core/src/visitor/create.ts; apps/meteor/app/livechat/server/lib/{rooms,QueueManager,
+RoutingManager,Helper,departmentsLib,closeRoom,transfer}.ts; packages/models/src/helpers/omnichannel/agentStatus.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.sandbox.rocketchat.messages import Messages
+from bot.sandbox.rocketchat.state import Department, User, World
+from bot.sandbox.rocketchat.wire import Doc, MeteorError, PlainError, new_id
+
+NO_AGENT = MeteorError("no-agent-online", "Sorry, no online agents")
+WAITING_ESTIMATE = 9999999
+"""DEFAULT_SLA_CONFIG.ESTIMATED_WAITING_TIME_QUEUE."""
+
+
+class Livechat:
+    def __init__(self, world: World, messages: Messages) -> None:
+        self.world, self.messages = world, messages
+        self.unique_rooms = True
+        """8.x keeps a unique index on open rooms per visitor token; 7.0 does not, and races make two rooms."""
+        self.blocked_visitors: set[str] = set()
+        """Visitor ids whose contact channel an agent has blocked."""
+        self.close_before_send: set[str] = set()
+        """Rooms that somebody closes between the route's check and the send (each once)."""
+
+    # --- visitors -----------------------------------------------------------------------------------------------
+
+    def visitor(self, token: str) -> Doc | None:
+        return next((visitor for visitor in self.world.visitors.values() if visitor["token"] == token), None)
+
+    async def register(self, given: Mapping[str, Any]) -> Doc:
+        """registerGuest. Found by token; else by the exact phone string (and then keeps its own token); else by e-mail
+        (and then takes the token sent); else new. Looking and storing are not one step: concurrent calls make two."""
+        world, token = self.world, given["token"]
+        changes: Doc = {"status": "online"}
+        if given.get("phone"):
+            changes["phone"] = [{"phoneNumber": given["phone"]}]
+        if given.get("name"):
+            changes["name"] = given["name"]
+        if given.get("email"):
+            changes["visitorEmails"] = [{"address": given["email"].strip().lower()}]
+        found = self.visitor(token)
+        if given.get("department") and (found is None or found.get("department") != given["department"]):
+            changes["department"] = self._department(given["department"]).id
+        if found is None and given.get("phone"):
+            found = self._first("phone", "phoneNumber", given["phone"])
+        if found is None and given.get("email"):
+            found = self._first("visitorEmails", "address", changes["visitorEmails"][0]["address"])
+            if found is not None:
+                changes["token"] = token
+        await world.gap()
+        if found is None:
+            world.guests += 1
+            found = {
+                "_id": given.get("id") or new_id(),
+                "token": token,
+                "username": given.get("username") or f"guest-{world.guests}",
+                "ts": world.now(),
+            }
+            world.visitors[found["_id"]] = found
+        found.update(changes, _updatedAt=world.now())
+        world.emit("visitor", found)
+        if given.get("name"):
+            self._rename_rooms(found)
+        return found
+
+    def _first(self, field: str, key: str, value: str) -> Doc | None:
+        for visitor in self.world.visitors.values():
+            if any(each.get(key) == value for each in visitor.get(field, ())):
+                return visitor
+        return None
+
+    def _department(self, id_or_name: str) -> Department:
+        for department in self.world.departments.values():
+            if id_or_name in (department.id, department.name):
+                return department
+        raise PlainError("error-invalid-department")
+
+    def _rename_rooms(self, visitor: Doc) -> None:
+        """A new name shows on the visitor's open rooms, their inquiries and subscriptions."""
+        for room in self.world.rooms.values():
+            if room["t"] == "l" and room.get("open") and room["v"]["_id"] == visitor["_id"]:
+                if room["fname"] == visitor["name"]:
+                    continue
+                self.world.touch_room(room["_id"], fname=visitor["name"])
+                if inquiry := self.world.inquiries.get(room["_id"]):
+                    inquiry["name"] = visitor["name"]
+                for (rid, _), subscription in self.world.subscriptions.items():
+                    if rid == room["_id"]:
+                        subscription.update(name=visitor["name"], fname=visitor["name"])
+
+    # --- agents -------------------------------------------------------------------------------------------------
+
+    def online(self, user: User) -> bool:
+        """Available, whatever their presence while Livechat_enabled_when_agent_idle. Bot agents always are."""
+        if not user.active or "livechat-agent" not in user.roles:
+            return False
+        if "bot" in user.roles:
+            return True
+        idle = self.world.settings["Livechat_enabled_when_agent_idle"]
+        return user.available and (idle or user.status not in ("offline", "away"))
+
+    def agents_online(self, department: str | None = None, *, fallback: bool = True) -> list[User]:
+        """Agents who can take a chat now; of the fallback department when the department has none."""
+        world = self.world
+        if department is None:
+            return [user for user in world.users.values() if self.online(user)]
+        known = world.departments.get(department)
+        if known is None:
+            return []
+        found = [world.users[id] for id in known.agents if id in world.users and self.online(world.users[id])]
+        if not found and fallback and known.fallback:
+            return self.agents_online(known.fallback, fallback=False)
+        return found
+
+    def _next_agent(self, department: str | None) -> User | None:
+        """Auto_Selection: fewest open chats; bots only by Livechat_assign_new_conversation_to_bot."""
+        if self.world.settings["Livechat_Routing_Method"] != "Auto_Selection":
+            return None
+        bots = self.world.settings["Livechat_assign_new_conversation_to_bot"]
+        agents = [user for user in self.agents_online(department, fallback=False) if bots or "bot" not in user.roles]
+        return min(agents, key=lambda user: (self._chats(user), user.username), default=None)
+
+    def _chats(self, user: User) -> int:
+        rooms = self.world.rooms.values()
+        return sum(1 for room in rooms if room.get("open") and room.get("servedBy", {}).get("_id") == user.id)
+
+    # --- rooms --------------------------------------------------------------------------------------------------
+
+    def open_room(self, token: str) -> Doc | None:
+        for room in self.world.rooms.values():
+            if room["t"] == "l" and room.get("open") and room["v"]["token"] == token:
+                return room
+        return None
+
+    def room(self, token: str, rid: str) -> Doc | None:
+        """findRoom: of that visitor, open or closed."""
+        room = self.world.rooms.get(rid)
+        return room if room is not None and room["t"] == "l" and room["v"]["token"] == token else None
+
+    async def get_room(self, visitor: Doc, rid: str, agent: User | None = None) -> tuple[Doc, bool]:
+        """getRoom: the room if it is open, else a new one in its place. The flag says whether it is new."""
+        self._enabled()
+        room = self.world.rooms.get(rid)
+        if room is not None:
+            self._not_blocked(room["v"]["_id"])
+        if room is None or not room.get("open"):
+            return await self.create_room(visitor, agent), True
+        if room["v"]["token"] != visitor["token"]:
+            raise MeteorError("cannot-access-room")
+        return room, False
+
+    async def create_room(self, visitor: Doc, agent: User | None = None) -> Doc:
+        """createRoom and QueueManager.requestRoom: refuses without agents, then routes the new chat."""
+        world = self.world
+        self._enabled()
+        self._not_blocked(visitor["_id"])
+        department: str | None = visitor.get("department")
+        if agent is None and not department:
+            department = self._required_department()
+        if not world.settings["Livechat_accept_chats_with_no_agents"]:
+            free = self.online(agent) if agent is not None else bool(self.agents_online(department))
+            if not free:
+                raise NO_AGENT
+        await world.gap()
+        if self.unique_rooms and self.open_room(visitor["token"]) is not None:
+            raise PlainError(
+                "E11000 duplicate key error collection: rocketchat.rocketchat_room index: v.token_1 dup key: "
+                f'{{ v.token: "{visitor["token"]}" }}'
+            )
+        room = self._new_room(visitor, department)
+        world.put_room(room)
+        self.messages.system("livechat-started", room, visitor, token=visitor["token"])
+        inquiry = self._new_inquiry(room, visitor)
+        served = agent if agent is not None and self.online(agent) else self._next_agent(department)
+        if served is not None:
+            self.take(inquiry, served)
+        return room
+
+    def _required_department(self) -> str | None:
+        """getRequiredDepartment: the first that visitors may see and where somebody is online."""
+        for department in self.world.departments.values():
+            if department.enabled and department.show_on_registration and self.agents_online(department.id):
+                return department.id
+        return None
+
+    def _new_room(self, visitor: Doc, department: str | None) -> Doc:
+        now = self.world.now()
+        contact = visitor.setdefault("contactId", new_id())
+        shown = {key: visitor[key] for key in ("_id", "username", "token", "status", "phone") if visitor.get(key)}
+        room: Doc = {
+            "_id": new_id(),
+            "t": "l",
+            "fname": visitor.get("name") or visitor["username"],
+            "msgs": 0,
+            "usersCount": 1,
+            "lm": now,
+            "ts": now,
+            "open": True,
+            "cl": False,
+            "waitingResponse": True,
+            "verified": False,
+            "v": shown,
+            "contactId": contact,
+            "source": {"type": "api"},
+            "queuedAt": now,
+            "priorityWeight": 99,
+            "estimatedWaitingTimeQueue": WAITING_ESTIMATE,
+            "_enforceSingleRoom": True,
+        }
+        if department:
+            room["departmentId"] = department
+        return room
+
+    def _new_inquiry(self, room: Doc, visitor: Doc) -> Doc:
+        manual = self.world.settings["Livechat_Routing_Method"] == "Manual_Selection"
+        inquiry = {
+            "_id": new_id(),
+            "rid": room["_id"],
+            "name": room["fname"],
+            "ts": room["ts"],
+            "message": "",
+            "status": "queued" if manual else "ready",
+            "v": room["v"],
+            "t": "l",
+            "source": room["source"],
+            "priorityWeight": 99,
+            "estimatedWaitingTimeQueue": WAITING_ESTIMATE,
+            "_updatedAt": self.world.now(),
+        }
+        if room.get("departmentId"):
+            inquiry["department"] = room["departmentId"]
+        self.world.inquiries[room["_id"]] = inquiry
+        self.world.emit("inquiry", inquiry)
+        return inquiry
+
+    def _enabled(self) -> None:
+        if not self.world.settings["Livechat_enabled"]:
+            raise MeteorError("error-omnichannel-is-disabled")
+
+    def _not_blocked(self, visitor_id: str) -> None:
+        if visitor_id in self.blocked_visitors:
+            raise PlainError("error-contact-channel-blocked")
+
+    # --- serving ------------------------------------------------------------------------------------------------
+
+    def take(self, inquiry: Doc, user: User) -> None:
+        """takeInquiry and assignAgent: subscription, servedBy, `command` and `uj`."""
+        room = self.world.rooms[inquiry["rid"]]
+        if not room.get("open") or room.get("servedBy", {}).get("_id") == user.id:
+            return
+        inquiry.update(status="taken", takenAt=self.world.now(), _updatedAt=self.world.now())
+        self.world.subscribe(room, user, alert=True, unread=1, v=room["v"])
+        self.world.touch_room(
+            room["_id"],
+            servedBy={"_id": user.id, "username": user.username, "ts": self.world.now()},
+            queuedAt=None,
+            usersCount=room["usersCount"] + 1,
+        )
+        self.messages.system("command", room, user.short(), "connected")
+        self.messages.system("uj", room, user.short())
+        self.world.emit("agent-data", {"rid": room["_id"], "data": user.short()})
+        self.world.emit("inquiry", inquiry)
+
+    def join(self, room: Doc, user: User) -> None:
+        """livechat/room.join: a subscription of one's own, without serving the chat."""
+        if (room["_id"], user.id) in self.world.subscriptions:
+            return
+        self.world.subscribe(room, user, v=room["v"])
+        self.world.touch_room(room["_id"], usersCount=room["usersCount"] + 1)
+        self.messages.system("uj", room, user.short(), user.username)
+
+    def leave(self, room: Doc, *, but: str = "") -> None:
+        """removeAllRoomSubscriptions: everybody but one, each with `ul`."""
+        for user in self.world.members(room["_id"]):
+            if user.id != but and self.world.unsubscribe(room["_id"], user.id):
+                self.world.touch_room(room["_id"], usersCount=room["usersCount"] - 1)
+                self.messages.system("ul", room, user.short(), user.username)
+
+    # --- closing ------------------------------------------------------------------------------------------------
+
+    def close(self, room: Doc, comment: str, *, user: User | None = None, visitor: Doc | None = None) -> None:
+        """closeRoom: `livechat-close` with the comment, subscriptions and inquiry removed, `open` unset."""
+        world, rid = self.world, room["_id"]
+        now: datetime = world.now()
+        if user is not None:
+            closer, by, extra = "user", user.short(), {}
+        else:
+            by = {key: (visitor or room["v"])[key] for key in ("_id", "username")}
+            closer, extra = "visitor", {"token": room["v"]["token"]}
+        for member in world.members(rid):
+            world.unsubscribe(rid, member.id)
+        world.inquiries.pop(rid, None)
+        since = room.get("servedBy", {}).get("ts", now)
+        world.touch_room(
+            rid,
+            open=None,
+            waitingResponse=None,
+            _enforceSingleRoom=None,
+            closedAt=now,
+            closedBy={key: by[key] for key in ("_id", "username")},
+            closer=closer,
+            chatDuration=(now - room["ts"]).total_seconds(),
+            serviceTimeDuration=(now - since).total_seconds(),
+        )
+        self.messages.system("livechat-close", room, by, comment, transcriptRequested=False, **extra)
+        world.emit("room-closed", room)
