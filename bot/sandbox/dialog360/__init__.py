@@ -10,7 +10,7 @@ state        what is remembered                       server      the whole, and
 """
 
 from bot.sandbox.dialog360.customer import Customer
-from bot.sandbox.dialog360.server import Dialog360Sandbox
+from bot.sandbox.dialog360.sandbox import Dialog360Sandbox
 from bot.sandbox.dialog360.state import Call, Delivery, Message, Received, SandboxNumber
 
 __all__ = ["Call", "Customer", "Delivery", "Dialog360Sandbox", "Message", "Received", "SandboxNumber"]

@@ -10,7 +10,7 @@ from bot.sandbox.dialog360.media import kind_of
 from bot.sandbox.dialog360.state import Json, Message, Received, SandboxNumber, new_wamid
 
 if TYPE_CHECKING:
-    from bot.sandbox.dialog360.server import Dialog360Sandbox
+    from bot.sandbox.dialog360.sandbox import Dialog360Sandbox
 
 
 class Customer:

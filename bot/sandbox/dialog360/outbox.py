@@ -16,7 +16,7 @@ from bot.sandbox.dialog360.refusals import Json, graph, status_error
 from bot.sandbox.dialog360.state import Delivery, Message, Received, SandboxNumber, new_wamid
 
 if TYPE_CHECKING:
-    from bot.sandbox.dialog360.server import Dialog360Sandbox
+    from bot.sandbox.dialog360.sandbox import Dialog360Sandbox
 
 WINDOW_CLOSED = (
     131047,

@@ -14,7 +14,7 @@ from bot.sandbox.dialog360.state import Call, SandboxNumber
 from bot.sandbox.dialog360.webhooks import check_registration
 
 if TYPE_CHECKING:
-    from bot.sandbox.dialog360.server import Dialog360Sandbox
+    from bot.sandbox.dialog360.sandbox import Dialog360Sandbox
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CALL = web.RequestKey("call", Call)
