@@ -1,4 +1,4 @@
-"""What an answer of Rocket.Chat's REST API that is not a success means, as one table.
+"""What a refusal of Rocket.Chat's means, over REST and over DDP, as one table.
 
 The id of an error hides in four places (Rocket.Chat 8.3 `app/api/server/ApiClass.ts`): `errorType`; `error` itself when
 the server threw a plain Error; the bracket at the end of `error` (`Sorry, no online agents [no-agent-online]`); and
@@ -27,6 +27,7 @@ from bot.errors import (
     Trouble,
     VisitorUnknown,
 )
+from bot.rocketchat.ddp import DdpError
 
 
 class NotLoggedIn(NotAllowed):
@@ -72,6 +73,7 @@ _ERRORS: dict[str, type[BotError]] = {
     "error-no-permission": NotAllowed,
 }
 
+_NUMBERS = {"400", "401", "403", "404", "500"}
 _BRACKET = re.compile(r"\[([\w.-]{1,100})\]\s*\Z")
 _SECONDS = re.compile(r"wait (\d{1,6}) second")
 
@@ -95,6 +97,13 @@ def error_of(status: int, body: object, *, reset_in: float | None = None, option
         return Trouble(said)
     kind = next((_ERRORS[id] for id in ids(body) if id in _ERRORS), None) or _by_status(status)
     return RateLimited(said, _seconds(said, reset_in)) if issubclass(kind, RateLimited) else kind(said)
+
+
+def error_of_ddp(error: DdpError) -> BotError:
+    """The same for a DDP method: its error is an id, or a number like HTTP's."""
+    said = str(error)
+    kind = _ERRORS.get(error.code) or (_by_status(int(error.code)) if error.code in _NUMBERS else Refused)
+    return RateLimited(said, error.wait) if issubclass(kind, RateLimited) else kind(said)
 
 
 def ids(body: Mapping[str, Any]) -> Iterator[str]:

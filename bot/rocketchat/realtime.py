@@ -19,11 +19,12 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from bot.errors import BotError, Busy, NotAllowed, NotFound, RateLimited, Refused, Trouble, Unreachable
+from bot.errors import BotError, Busy, NotAllowed, Trouble, Unreachable
 from bot.model import UserId
 from bot.ports import Clock, Heard, Lost, Ready, Stream
 from bot.rocketchat import ddp
 from bot.rocketchat.credentials import Credentials, Login
+from bot.rocketchat.error_ids import error_of_ddp
 from bot.rocketchat.parse import clean, heard
 
 log = logging.getLogger(__name__)
@@ -249,7 +250,7 @@ class _Talk:
                 if error is None:
                     future.set_result(value)
                 else:
-                    future.set_exception(_as_bot_error(error))
+                    future.set_exception(error_of_ddp(error))
             case ddp.Ready(id) if id == self._sub_id:
                 return Ready(self._user)
             case ddp.NoSub(id, error) if id == self._sub_id:
@@ -274,20 +275,6 @@ def websocket_url(url: str) -> str:
     parts = urlsplit(url)
     scheme = "wss" if parts.scheme == "https" else "ws"
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/websocket", "", ""))
-
-
-def _as_bot_error(error: ddp.DdpError) -> BotError:
-    said = str(error)
-    match error.code:
-        case ddp.TOO_MANY:
-            return RateLimited(said, error.wait)
-        case "404":
-            return NotFound(said)
-        case "401" | "403" | "not-allowed" | "not-authorized" | "error-not-allowed" | "unauthorized":
-            return NotAllowed(said)
-        case "500":
-            return Trouble(said)
-    return Refused(said)
 
 
 if TYPE_CHECKING:

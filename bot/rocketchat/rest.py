@@ -33,7 +33,6 @@ class Admin:
     def __init__(self, url: str, credentials: Credentials, *, timeout: float = 30.0) -> None:
         self._url, self._credentials, self._timeout = url.rstrip("/"), credentials, timeout
         self._lock = asyncio.Lock()
-        self._session = _session()
 
     async def me(self) -> Json:
         me = await self._do(lambda rc: rc.me())
@@ -107,19 +106,20 @@ class Admin:
             return await asyncio.to_thread(self._in_thread, work, login, headers or {})
 
     def _in_thread(self, work: Callable[[RocketChat], T], login: Login, headers: Mapping[str, str]) -> T:
-        rc = RocketChat(
-            server_url=self._url,
-            auth_token=login.token,
-            user_id=login.user,
-            session=self._session,
-            ssl_verify=ssl.get_default_verify_paths().cafile or True,
-            timeout=self._timeout,
-        )
-        rc.headers.update(headers)
-        try:
-            return work(rc)
-        except Exception as error:
-            raise _as_bot_error(error) from None
+        with _session() as session:
+            rc = RocketChat(
+                server_url=self._url,
+                auth_token=login.token,
+                user_id=login.user,
+                session=session,
+                ssl_verify=ssl.get_default_verify_paths().cafile or True,
+                timeout=self._timeout,
+            )
+            rc.headers.update(headers)
+            try:
+                return work(rc)
+            except Exception as error:
+                raise _as_bot_error(error) from None
 
 
 def _as_bot_error(error: Exception) -> BotError:

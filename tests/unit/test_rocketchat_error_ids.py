@@ -24,7 +24,8 @@ from bot.errors import (
     Trouble,
     VisitorUnknown,
 )
-from bot.rocketchat.error_ids import NotLoggedIn, error_of
+from bot.rocketchat.ddp import DdpError
+from bot.rocketchat.error_ids import NotLoggedIn, error_of, error_of_ddp
 
 SLOW = "Error, too many requests. Please slow down. You must wait 42 seconds before trying this endpoint again."
 
@@ -78,6 +79,24 @@ def test_the_sentence_says_how_long_to_wait_and_the_header_helps_when_it_does_no
 def test_a_missing_page_means_a_missing_route_only_where_the_route_is_optional() -> None:
     assert isinstance(error_of(404, None, optional=True), NotFound)
     assert isinstance(error_of(404, None), Trouble)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (DdpError("403", "no"), NotAllowed),
+        (DdpError("404", "Method 'x' not found"), NotFound),
+        (DdpError("500"), Trouble),
+        (DdpError("not-allowed"), NotAllowed),
+        (DdpError("too-many-requests", wait=3.0), RateLimited),
+        (DdpError("error-of-the-future", "sorry"), Refused),
+        (DdpError("protocol-error"), Refused),
+    ],
+)
+def test_a_refused_method_is_what_its_error_says(error: DdpError, kind: type[BotError]) -> None:
+    found = error_of_ddp(error)
+    assert isinstance(found, kind)
+    assert not isinstance(found, RateLimited) or found.after == error.wait
 
 
 json_values = st.recursive(
