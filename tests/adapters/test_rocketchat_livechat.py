@@ -29,7 +29,7 @@ from bot.errors import (
 )
 from bot.model import Button, MessageId, Post, RoomId, UserId, VisitorToken
 from bot.rocketchat.livechat import Livechat
-from bot.rocketchat.parse import chat_message
+from bot.rocketchat.parse import changed_at, chat_message
 from tests.adapters.rocketchat_stage import BOT_ROLES, Stage
 from tests.adapters.rocketchat_stage import stage as set_up
 
@@ -202,6 +202,14 @@ async def test_rooms_and_messages_since_a_moment_are_those_that_changed_since(st
     assert await stage.livechat.messages_since(rooms[1], time.time() + 60) == []
     with pytest.raises(Refused):
         await stage.livechat.messages_since(RoomId("nowhere"), start)
+
+
+async def test_a_message_that_changed_in_the_very_millisecond_of_the_mark_is_told_again(stage: Stage) -> None:
+    room = await conversation(stage)
+    await stage.livechat.post(room, TOKEN, ID, "Hello")
+    mark = changed_at((await stage.livechat.messages_since(room, time.time() - 60))[-1])
+    assert [message["_id"] for message in await stage.livechat.messages_since(room, mark)][-1:] == [ID]
+    assert room in await stage.livechat.rooms_since(mark)
 
 
 async def test_no_room_is_missed_on_the_edge_of_a_page(stage: Stage) -> None:

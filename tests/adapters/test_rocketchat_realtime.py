@@ -11,19 +11,18 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from bot.errors import NotAllowed, NotFound, RateLimited, Trouble, Unreachable
-from bot.model import UserId, VisitorToken
+from bot.model import UserId
 from bot.ports import Heard, Lost, Ready
 from bot.rocketchat.credentials import Credentials
-from bot.rocketchat.parse import is_for_customer
 from bot.rocketchat.realtime import Realtime, websocket_url
-from tests.adapters.rocketchat_stage import Flavour, stage
 
 Script = Callable[["Line"], Awaitable[None]]
 NEVER = 60.0
@@ -350,58 +349,27 @@ async def test_a_redirect_is_not_followed() -> None:
             assert set(asked) == {"/websocket"}
 
 
-# --- both flavours of a Rocket.Chat in memory -------------------------------------------------------------------------
+async def test_a_renewed_token_that_is_refused_too_does_not_make_login_follow_login() -> None:
+    async def refuses(line: Line) -> None:
+        await line.greet()
+        login = await line.hear("method")
+        await line.say(msg="result", id=login["id"], error={"error": 403, "reason": "no"})
+        await line.stay()
 
-FLAVOURS: list[Flavour] = ["monolith", "streamer"]
+    given = 0
 
+    async def grants(request: web.Request) -> web.Response:
+        nonlocal given
+        given += 1
+        return web.json_response({"status": "success", "data": {"userId": "bot1", "authToken": f"token-{given}"}})
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize("password", [False, True])
-async def test_words_are_heard_from_a_room_that_the_bot_never_joined(flavour: Flavour, password: bool) -> None:
-    async with stage(flavour, password=password) as on, aclosing(on.realtime.events()) as events:
-        assert await anext(events) == Ready(UserId(on.bot.id))
-        await on.livechat.register(VisitorToken("token-of-maria"), name="Maria")
-        room = await on.livechat.open_room(VisitorToken("token-of-maria"))
-        await on.rc.write(on.agent, room, "How can I help?")
-        while True:
-            event = await anext(events)
-            assert isinstance(event, Heard)
-            if is_for_customer(event.message, UserId(on.bot.id)):
-                break
-        assert (event.message["msg"], event.room_type, event.participant) == ("How can I help?", "l", False)
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
-async def test_cut_sockets_and_refused_ones_are_survived(flavour: Flavour) -> None:
-    async with stage(flavour) as on, aclosing(on.realtime.events()) as events:
-        assert isinstance(await anext(events), Ready)
-        on.rc.refuse_sockets()
-        await on.rc.cut_sockets()
-        for _ in range(3):
-            assert isinstance(await anext(events), Lost)
-        on.rc.refuse_sockets(False)
-        while isinstance(event := await anext(events), Lost):
-            pass
-        assert isinstance(event, Ready)
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
-async def test_a_revoked_token_is_replaced_with_the_password_and_the_ear_stays_open(flavour: Flavour) -> None:
-    async with stage(flavour, password=True) as on, aclosing(on.realtime.events()) as events:
-        assert isinstance(await anext(events), Ready)
-        first = await on.credentials.current()
-        on.rc.revoke(first.token)
-        while isinstance(event := await anext(events), Lost):
-            pass
-        assert isinstance(event, Ready)
-        assert await on.credentials.current() != first and on.asked("login") == 2
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
-async def test_roles_are_told_over_the_socket(flavour: Flavour) -> None:
-    async with stage(flavour) as on, aclosing(on.realtime.events()) as events:
-        assert isinstance(await anext(events), Ready)
-        people = await on.realtime.call("getUserRoles")
-        assert on.agent.id in [person["_id"] for person in people]
-        with pytest.raises(NotFound):
-            await on.realtime.call("noSuchMethod")
+    app, clock = web.Application(), NoWait()
+    app.router.add_post("/api/v1/login", grants)
+    async with TestServer(app) as rest, server(refuses) as url, ClientSession() as session:
+        credentials = Credentials(str(rest.make_url("")), session, clock, username="bot", password="s3cret")
+        async with asyncio.timeout(10), aclosing(Realtime(url, credentials, clock).events()) as events:
+            for _ in range(5):
+                assert isinstance(await anext(events), Lost)
+    assert given == 4  # the first, and one after every long pause
+    assert clock.waited[0] == clock.waited[2] == 0.0
+    assert all(wait >= 30.0 for wait in clock.waited[1:4:2])
