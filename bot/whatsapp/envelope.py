@@ -1,0 +1,168 @@
+"""Splits a webhook body into journal entries without understanding it. Never raises, never drops an item.
+
+Envelope: `{"object", "entry": [{"id", "time"?, "changes": [{"field", "value": {"metadata", "contacts"?, "messages"?,
+"statuses"?, "errors"?, …}}]}]}`; every list may hold more than one (Meta: whatsapp/webhooks/overview). 360Dialog passes
+it through as it is.
+
+Bodies of the entries (`at` is the item's own moment in unix seconds, or the arrival when it names none):
+
+    wa.message   {"item": message, "contact": element of contacts[] or null, "metadata", "field", "errors", "at"}
+    wa.status    {"item": status, "metadata", "field", "at"}
+    wa.other     {"item": anything, "list": key it stood under or "", "metadata", "field", "at"}
+                 {"text": beginning of a body that is no JSON, "at"}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.ports import Entry, Kind
+from bot.whatsapp.raw import fingerprint, identity, items, message_id, moment, obj, short_id, text
+
+_LONGEST_TEXT = 65_536
+_DEEPEST = 64
+_LISTS = ("message_echoes", "calls", "groups", "user_preferences", "errors")
+"""Lists of items that are neither messages nor statuses; whatever else a value holds stays together as one item."""
+_CONTEXT = {"messaging_product", "metadata", "contacts", "messages", "statuses", *_LISTS}
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""Half characters cannot be written as UTF-8, and PostgreSQL stores no NUL; JSON escapes can hold both."""
+
+
+def entries(body: bytes, number: str, received_at: float) -> list[Entry]:
+    """One entry per item, in the order of the body; the same item twice in one body is one entry.
+
+    `number` is the id of the connected number that the address belongs to, `received_at` unix seconds.
+    """
+    found: dict[str, Entry] = {}
+    for entry in _split(body, number, received_at):
+        found.setdefault(entry.key, entry)
+    return list(found.values())
+
+
+def _split(body: bytes, number: str, received_at: float) -> Iterator[Entry]:
+    raw = body.decode("utf-8-sig", "replace")
+    try:
+        data = json.loads(raw, parse_constant=str, parse_float=_finite)
+    except (ValueError, RecursionError):
+        yield _Value(number, received_at).text(raw)
+        return
+    if "\\u" in raw or "\x00" in raw or raw.count("{") + raw.count("[") > _DEEPEST:
+        data = _storable(data)
+    for field, value, sent in _values(data):
+        place = _Value(number, received_at, field, sent)
+        yield from place.entries(value) if isinstance(value, dict) else [place.other("", value)]
+
+
+def _values(data: object) -> Iterator[tuple[str, object, object]]:
+    """Each `field`, `value` and the `time` of its entry. A level that is missing or no object is itself the value."""
+    if not isinstance(data, dict) or not items(data.get("entry")):
+        yield "", data, None
+        return
+    for entry in items(data["entry"]):
+        changes = items(obj(entry).get("changes"))
+        if not changes:
+            yield "", entry, obj(entry).get("time")
+        for change in changes:
+            field = text(obj(change).get("field"))
+            value = obj(change).get("value")
+            yield field, value if isinstance(value, dict) and value else change, entry.get("time")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One `changes[].value` and what stands around it; `sent` is the entry's `time`."""
+
+    number: str
+    received_at: float
+    field: str = ""
+    sent: object = None
+
+    def entries(self, value: Mapping[str, Any]) -> Iterator[Entry]:
+        metadata = value.get("metadata")
+        messages, statuses = items(value.get("messages")), items(value.get("statuses"))
+        others: list[tuple[str, object]] = []
+        for item in messages:
+            if isinstance(item, dict):
+                yield self.message(item, value, alone=len(messages) == 1)
+            else:
+                others.append(("messages", item))
+        for item in statuses:
+            if isinstance(item, dict):
+                yield self.status(item, metadata)
+            else:
+                others.append(("statuses", item))
+        for name in _LISTS:
+            if name != "errors" or not messages:  # beside messages they travel with them
+                others += [(name, item) for item in items(value.get(name))]
+        rest = {name: part for name, part in value.items() if name not in _CONTEXT}
+        if rest or not (messages or statuses or others):
+            others.append(("", rest or value))
+        for name, item in others:
+            yield self.other(name, item, metadata)
+
+    def message(self, item: Mapping[str, Any], value: Mapping[str, Any], *, alone: bool) -> Entry:
+        contact = _contact_of(item, [one for one in items(value.get("contacts")) if isinstance(one, dict)], alone=alone)
+        group = short_id(item.get("group_id"))
+        lane = f"group:{group}" if group else identity(item, contact or {})[0]
+        body = {
+            "item": item,
+            "contact": contact,
+            "metadata": value.get("metadata"),
+            "field": self.field,
+            "errors": value.get("errors"),
+        }
+        return self._entry("wa.message", f"wa:{message_id(item)}", f"in:{self.number}:{lane}", body)
+
+    def status(self, item: Mapping[str, Any], metadata: object) -> Entry:
+        id = message_id(item)
+        body = {"item": item, "metadata": metadata, "field": self.field}
+        return self._entry("wa.status", f"st:{id}:{short_id(item.get('status'))}", f"st:{self.number}:{id}", body)
+
+    def other(self, name: str, item: object, metadata: object = None) -> Entry:
+        """The entry's `time` is part of the identity: a template may be paused twice, in the same words."""
+        key = f"ot:{self.number}:{fingerprint([self.field, name, item, self.sent])}"
+        body = {"item": item, "list": name, "metadata": metadata, "field": self.field}
+        return self._entry("wa.other", key, f"other:{self.number}", body)
+
+    def text(self, raw: str) -> Entry:
+        body = {"text": raw[:_LONGEST_TEXT].replace("\x00", "�")}
+        return self._entry("wa.other", f"ot:{self.number}:{fingerprint(raw)}", f"other:{self.number}", body)
+
+    def _entry(self, kind: Kind, key: str, lane: str, body: dict[str, Any]) -> Entry:
+        stamp = obj(body.get("item")).get("timestamp")
+        at = moment(stamp) or moment(self.sent) or self.received_at
+        return Entry(key, lane, kind, {**body, "at": at}, at_ms=int(at * 1000), source=self.number)
+
+
+def _contact_of(item: Mapping[str, Any], contacts: list[dict[str, Any]], *, alone: bool) -> Mapping[str, Any] | None:
+    """The sender's element of `contacts[]`, by phone or user id; a lone contact belongs to a lone message."""
+    for ours, theirs in (("from", "wa_id"), ("from_user_id", "user_id")):
+        name = text(item.get(ours))
+        for contact in contacts:
+            if name and text(contact.get(theirs)) == name:
+                return contact
+    return contacts[0] if alone and len(contacts) == 1 else None
+
+
+def _finite(digits: str) -> float | str:
+    """`1e999` is infinite for Python and unwritable for JSON: it stays text."""
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """The same JSON without characters that no database takes, and without depths that no encoder can climb."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("�", value)
+    if depth > _DEEPEST and isinstance(value, dict | list):
+        return "(nested too deep)"
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub("�", key): _storable(part, depth + 1) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_storable(part, depth + 1) for part in value]
+    return value
