@@ -172,7 +172,7 @@ class Command:
 def nearest(word: str, commands: Iterable[Command]) -> Command | None:
     """The listed command that the word was perhaps meant to be."""
     names = {command.name: command for command in commands if command.listed}
-    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.6)
     begins = [name for name in names if len(word) > 1 and name.startswith(word.casefold())]
     found = [*begins, *close]
     return names[found[0]] if found else None

@@ -237,7 +237,7 @@ class Dispatcher:
                 session = replace(session, state="open", asking=AT_SUMMARY, problem=problem)
                 if refused:
                     session = replace(session.without(refused), shown="")
-                session = self._sessions.touched(session)
+                session = self._sessions.with_link(self._sessions.touched(session))
                 reply = self._failed(session, problem)
             session = replace(session, heard=entry.key, said=reply)
             await self._sessions.put(session)
@@ -272,6 +272,8 @@ class Dispatcher:
             gone = False
         buttons: tuple[Press, ...] = ()
         if session is not None and session.state == "open" and not self._sessions.is_over(session):
+            async with self._sessions.hold(session.id):
+                await self._sessions.put(self._sessions.with_link(await self._sessions.get(session.id) or session))
             buttons = (Press(Words("form.open"), opens=self._sessions.link(session)),)
         reply = Reply("key.deleted" if gone else "key.not_deleted", {"command": f"/{NAME} connect"}, buttons=buttons)
         await self._say(entry, message.room, reply, "key")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -105,7 +106,7 @@ def phone(text: str) -> str:
     A number only has to be possible, not assigned: WhatsApp knows numbers that the numbering plans do not (Brazilian
     mobiles without the ninth digit, test numbers).
     """
-    compact = text.strip().removeprefix("tel:")
+    compact = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text.strip()).removeprefix("tel:")
     digits = "+" + compact[2:] if compact.startswith("00") else compact if compact.startswith("+") else "+" + compact
     try:
         number = phonenumbers.parse(digits)

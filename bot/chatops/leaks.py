@@ -23,9 +23,13 @@ def is_key(word: str) -> bool:
         return True
     if not _WORD.fullmatch(word):
         return False
-    mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
-    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(word))
-    return mixed and changes >= 3
+    kinds = [_kind(c) for c in word]
+    changes = sum(a != b for a, b in pairwise(kinds) if "-" not in (a, b))
+    return "0" in kinds and changes >= 4
+
+
+def _kind(c: str) -> str:
+    return "0" if c.isdigit() else "A" if c.isupper() else "a" if c.islower() else "-"
 
 
 def holds_key(text: str) -> bool:

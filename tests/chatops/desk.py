@@ -1,0 +1,185 @@
+"""A scene for dialogs: people who write, the bot's chat side with its real registry, and fakes of the two servers with
+levers for what they answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from bot.chatops.command import House
+from bot.chatops.dispatcher import Account, Dispatcher
+from bot.chatops.office import SETUP_ROOM, Office
+from bot.chatops.sessions import Sessions
+from bot.errors import BotError, KeyInvalid
+from bot.model import Button, Department, Health, MessageId, Post, RoomId, UserId
+from bot.ports import Entry, Outcome, WhatsApp, Workspace
+from bot.storage.registry import TinyRegistry
+from bot.storage.secrets import Vault
+from bot.translations import translator
+from commands import ALL
+
+KEY = "8Gh3kL9mQ2xT7vB4nW6pZ1rY5sD0fJ_AK"
+OTHER_KEY = "1Aa2Bb3Cc4Dd5Ee6Ff7Gg8Hh9Ii0Jj_AK"
+PHONE = "+4915112345678"
+PUBLIC = "https://bot.example"
+SETUP = RoomId("setupRoom")
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@dataclass
+class FakeWorkspace:
+    roles: dict[str, set[str]] = field(default_factory=lambda: {"ada": {"admin"}, "eve": {"livechat-agent"}})
+    rooms: list[Department] = field(default_factory=lambda: [Department("d1", "Sales"), Department("d2", "Support")])
+    said: dict[MessageId, tuple[RoomId, Post]] = field(default_factory=dict)
+    deleted: list[MessageId] = field(default_factory=list)
+    failing: dict[str, BotError] = field(default_factory=dict)
+    """Method → what it raises."""
+
+    async def say(self, room: RoomId, id: MessageId, post: Post) -> None:
+        self._may_fail("say")
+        self.said.setdefault(id, (room, post))
+
+    async def delete(self, room: RoomId, id: MessageId) -> None:
+        self._may_fail("delete")
+        self.deleted.append(id)
+
+    async def roles_of(self, user: UserId, room: RoomId | None = None) -> frozenset[str]:
+        self._may_fail("roles_of")
+        return frozenset(self.roles.get(user, set()))
+
+    async def departments(self) -> list[Department]:
+        self._may_fail("departments")
+        return self.rooms
+
+    def _may_fail(self, method: str) -> None:
+        if method in self.failing:
+            raise self.failing[method]
+
+
+@dataclass
+class FakeWhatsApp:
+    keys: dict[str, Health] = field(default_factory=lambda: {KEY: Health("AVAILABLE", PHONE, "pn1", "Demo Shop")})
+    hooks: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
+    failing: dict[str, BotError] = field(default_factory=dict)
+    before_hook: Callable[[], None] = lambda: None
+    refuse: BotError | None = None
+
+    async def check(self, api_key: str) -> Health:
+        self._may_fail("check")
+        if api_key not in self.keys:
+            raise KeyInvalid
+        return self.keys[api_key]
+
+    async def webhook(self, api_key: str) -> str | None:
+        self._may_fail("webhook")
+        return self.hooks[api_key][0] if api_key in self.hooks else None
+
+    async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None:
+        self.before_hook()
+        self._may_fail("set_webhook")
+        self.hooks[api_key] = (url, dict(headers))
+
+    def _may_fail(self, method: str) -> None:
+        if method in self.failing:
+            raise self.failing[method]
+
+
+class Scene:
+    """The bot's chat side, and people who write to it. What the bot answered to a message is returned by `write`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self.workspace = FakeWorkspace()
+        self.whatsapp = FakeWhatsApp()
+        self.count = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Everything that is only in memory is gone."""
+        vault = Vault(self.folder / "secret.key")
+        self.registry = TinyRegistry(self.folder / "registry.json", vault)
+        self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC)
+        self.office = Office(
+            workspace=cast(Workspace, self.workspace),
+            registry=self.registry,
+            whatsapp=cast(WhatsApp, self.whatsapp),
+            clock=self.clock,
+            house=House(PUBLIC, "app", "https://sign.up/", ("admin", "livechat-manager")),
+            commands=ALL,
+        )
+        self.dispatcher = Dispatcher(self.office, self.sessions, Account("bot", "wa.bot"), translator("en"))
+
+    def entry(self, text: str, user: str = "ada", room: str = SETUP, room_type: str = "p") -> Entry:
+        self.count += 1
+        message: dict[str, Any] = {
+            "_id": f"m{self.count}",
+            "rid": room,
+            "msg": text,
+            "ts": {"$date": 1_700_000_000_000 + self.count},
+            "u": {"_id": user, "username": f"{user}.user", "name": user.title()},
+        }
+        body = {"message": message, "room_type": room_type}
+        return Entry(f"chat:m{self.count}", f"cmd:{room}:{user}", "chat.message", body)
+
+    async def write(self, text: str, user: str = "ada", room: str = SETUP, room_type: str = "p") -> list[Post]:
+        return await self.answers(self.entry(text, user, room, room_type))
+
+    async def dm(self, text: str, user: str = "ada") -> list[Post]:
+        return await self.write(text, user, f"dm-{user}", "d")
+
+    async def one(self, text: str, **where: str) -> Post:
+        posts = await self.write(text, **where)
+        assert len(posts) == 1, posts
+        return posts[0]
+
+    async def answers(self, entry: Entry) -> list[Post]:
+        before = set(self.workspace.said)
+        await self.handle(entry)
+        return [post for id, (_, post) in self.workspace.said.items() if id not in before]
+
+    async def handle(self, entry: Entry) -> Outcome:
+        await self.registry.set_fact(SETUP_ROOM, SETUP)
+        return await self.dispatcher.handle(entry)
+
+    async def press(self, post: Post, label: str, user: str = "ada", **where: str) -> list[Post]:
+        return await self.write(button(post, label).text, user, **where)
+
+    async def session(self) -> dict[str, Any]:
+        """The stored document of the newest form."""
+        return dict((await self.registry.sessions())[-1])
+
+    async def save_key(self, key: str = KEY) -> list[Post]:
+        """What the page does when only the key is sent, to go on in chat."""
+        document = await self.session()
+        await self.registry.put_session({**document, "secrets": {"api_key": key}})
+        self.count += 1
+        body = {"session": document["id"], "act": "chat"}
+        return await self.answers(Entry(f"form:{self.count}", "lane", "form.submit", body))
+
+
+def button(post: Post, label: str) -> Button:
+    return next(one for one in post.buttons if one.label == label)
+
+
+def labels(post: Post) -> list[str]:
+    return [one.label for one in post.buttons]
+
+
+def link(post: Post) -> str:
+    found = re.search(r"https://bot\.example/forms/\S+", post.text)
+    assert found, post.text
+    return found.group()

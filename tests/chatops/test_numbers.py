@@ -1,0 +1,143 @@
+"""`numbers`: what is connected, how it is, and Disconnect, which asks first and acts once."""
+
+from bot.errors import KeyInvalid, Unreachable
+from bot.model import Health, Number, NumberId
+from tests.chatops.desk import KEY, PHONE, Scene, button, labels
+
+NUMBERS = "!whatsapp-360d-cloud numbers"
+
+
+async def connect(scene: Scene, count: int = 1) -> None:
+    for n in range(count):
+        digits = f"491511234567{n:02}" if count > 1 else "4915112345678"
+        await scene.registry.put_number(
+            Number(NumberId(digits), f"+{digits}", KEY, "path", "secret", name="Demo *Shop*", connected_at=1.0 + n)
+        )
+
+
+async def test_none_connected_leads_to_connect(scene: Scene) -> None:
+    told = await scene.one(NUMBERS)
+
+    assert told.text == "No WhatsApp number is connected yet."
+    assert labels(told) == ["Connect WhatsApp Number"]
+
+
+async def test_a_number_shows_name_department_and_health(scene: Scene) -> None:
+    await connect(scene)
+    scene.whatsapp.keys[KEY] = Health("LIMITED", problems=("quality is low",))
+
+    told = await scene.one(NUMBERS)
+
+    assert "One WhatsApp number is connected" in told.text
+    assert f"**{PHONE}**" in told.text
+    assert "Department: No department" in told.text
+    assert "with limits (quality is low)" in told.text
+    assert labels(told) == [f"Disconnect {PHONE}", "Connect WhatsApp Number"]
+
+
+async def test_health_that_cannot_be_asked_is_said_of_that_number_only(scene: Scene) -> None:
+    await connect(scene, 2)
+    scene.whatsapp.failing["check"] = Unreachable("gone")
+
+    told = await scene.one(NUMBERS)
+
+    assert told.text.count("Its health could not be asked: The other server cannot be reached") == 2
+
+
+async def test_a_key_that_is_no_longer_valid_is_said(scene: Scene) -> None:
+    await connect(scene)
+    scene.whatsapp.failing["check"] = KeyInvalid()
+
+    assert "does not accept the API key of this WhatsApp number any more" in (await scene.one(NUMBERS)).text
+
+
+async def test_a_number_that_is_not_registered_yet_is_not_listed(scene: Scene) -> None:
+    await scene.registry.put_number(Number(NumberId("49"), "+49", KEY, "path", "secret"))
+
+    assert "No WhatsApp number" in (await scene.one(NUMBERS)).text
+
+
+async def test_many_numbers_come_in_pages(scene: Scene) -> None:
+    await connect(scene, 23)
+
+    first = await scene.one(NUMBERS)
+    assert "23 WhatsApp numbers" in first.text
+    assert "Page 1 of 3" in first.text
+    third = await scene.press((await scene.press(first, "More"))[0], "More")
+
+    assert "Page 3 of 3" in third[0].text
+    assert labels(third[0]) == [*(f"Disconnect +491511234567{n}" for n in (20, 21, 22)), "Connect WhatsApp Number"]
+    assert "Page 3 of 3" in (await scene.one(f"{NUMBERS} 999")).text
+    assert "Page 1 of 3" in (await scene.one(f"{NUMBERS} 0")).text
+
+
+async def test_disconnect_asks_first(scene: Scene) -> None:
+    await connect(scene)
+    ask = (await scene.press(await scene.one(NUMBERS), f"Disconnect {PHONE}"))[0]
+    assert f"Disconnect {PHONE}" in ask.text
+    assert len(await scene.registry.numbers()) == 1
+
+    done = (await scene.press(ask, "Yes, disconnect"))[0]
+
+    assert done.text == f"{PHONE} is disconnected."
+    assert await scene.registry.numbers() == []
+
+
+async def test_a_second_press_of_disconnect_does_not_touch_a_number_connected_since(scene: Scene) -> None:
+    await connect(scene)
+    ask = (await scene.press(await scene.one(NUMBERS), f"Disconnect {PHONE}"))[0]
+    await scene.press(ask, "Yes, disconnect")
+    await scene.registry.put_number(Number(NumberId(PHONE[1:]), PHONE, KEY, "p", "s", connected_at=9.0))
+
+    told = await scene.press(ask, "Yes, disconnect")
+
+    assert "belongs to an earlier step" in told[0].text
+    assert len(await scene.registry.numbers()) == 1
+
+
+async def test_somebody_elses_press_does_not_disconnect(scene: Scene) -> None:
+    await connect(scene)
+    scene.workspace.roles["bob"] = {"admin"}
+    ask = (await scene.press(await scene.one(NUMBERS), f"Disconnect {PHONE}"))[0]
+
+    told = await scene.press(ask, "Yes, disconnect", user="bob")
+
+    assert "belongs to Ada's form" in told[0].text
+    assert len(await scene.registry.numbers()) == 1
+
+
+async def test_no_keeps_the_number(scene: Scene) -> None:
+    await connect(scene)
+    await scene.write(f"{NUMBERS} disconnect {PHONE}")
+
+    assert (await scene.one("no")).text == "Nothing was changed. The number stays connected."
+    assert len(await scene.registry.numbers()) == 1
+
+
+async def test_the_only_number_need_not_be_named(scene: Scene) -> None:
+    await connect(scene)
+
+    assert "Yes, disconnect" in labels(await scene.one(f"{NUMBERS} disconnect"))
+
+
+async def test_a_number_may_be_typed_with_blanks(scene: Scene) -> None:
+    await connect(scene, 2)
+
+    ask = await scene.one(f"{NUMBERS} disconnect +49 1511 2345 6701")
+
+    assert "Disconnect +49151123456701" in ask.text
+
+
+async def test_an_unknown_number_is_said(scene: Scene) -> None:
+    await connect(scene, 2)
+
+    assert (await scene.one(f"{NUMBERS} disconnect +1234")).text == "+1234 is not connected."
+    assert "numbers disconnect" in (await scene.one(f"{NUMBERS} please")).text
+
+
+async def test_disconnect_of_a_number_that_went_meanwhile_is_no_trouble(scene: Scene) -> None:
+    await connect(scene)
+    ask = await scene.one(f"{NUMBERS} disconnect")
+    await scene.registry.remove_number(NumberId(PHONE[1:]))
+
+    assert "is disconnected" in (await scene.press(ask, button(ask, "Yes, disconnect").label))[0].text
