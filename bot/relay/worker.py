@@ -1,0 +1,144 @@
+"""The worker: takes the head of each free lane, lets its handler do it, and writes down what became of it.
+
+Here is the only `except` on the road. What an error means is decided in `retry`; what the journal cannot store is never
+passed over: a failing journal ends `run` with its error, and everything that was held is found again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from bot.errors import BotError
+from bot.ports import Clock, Entry, Handler, Journal, Kind
+from bot.relay.masking import masked
+from bot.relay.retry import Again, Confirm, Decision, Park, decide
+
+log = logging.getLogger(__name__)
+
+LIMIT = 64
+"""Lanes that are worked on together."""
+_WAIT = 60.0
+
+
+class Worker:
+    """`run` works until `stop`; otherwise it comes back only with the error of a journal that failed.
+
+    `notices(entry, error)` are the entries that tell people about a dead letter; they are stored together with it.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        handlers: Mapping[Kind, Handler],
+        clock: Clock,
+        notices: Callable[[Entry, Exception], Sequence[Entry]],
+        limit: int = LIMIT,
+    ) -> None:
+        self._journal = journal
+        self._handlers = handlers
+        self._clock = clock
+        self._notices = notices
+        self._limit = limit
+        self._busy: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as house:
+            stopping = house.create_task(self._stopping.wait())
+            while not self._stopping.is_set():
+                for entry in await self._journal.heads(self._limit - len(self._busy)):
+                    task = house.create_task(self._work(entry), name=f"work {entry.key}")
+                    self._busy.add(task)
+                    task.add_done_callback(self._busy.discard)
+                if len(self._busy) < self._limit:
+                    news = house.create_task(self._journal.wait(_WAIT))
+                    await asyncio.wait((news, stopping), return_when=asyncio.FIRST_COMPLETED)
+                    news.cancel()
+                else:
+                    await asyncio.wait((*self._busy, stopping), return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Takes nothing new, lets what is being done finish for `grace` seconds, and gives the rest back untouched."""
+        self._stopping.set()
+        if not self._busy:
+            return
+        finished = asyncio.gather(*self._busy, return_exceptions=True)
+        over = asyncio.ensure_future(self._clock.sleep(grace))
+        await asyncio.wait((finished, over), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if not finished.done():
+            log.warning("stopping: %d entries are not finished and go on at the next start", len(self._busy))
+            finished.cancel()
+        await asyncio.gather(finished, over, return_exceptions=True)
+
+    async def _work(self, entry: Entry) -> None:
+        try:
+            outcome = await self._handlers[entry.kind](entry)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                await _to_the_end(self._journal.release(entry))
+                raise
+            await self._judge(entry, RuntimeError(f"a handler was cancelled from inside: {error}"))
+            return
+        except Exception as error:
+            await self._judge(entry, error)
+            return
+        try:
+            await _to_the_end(self._journal.done(entry, outcome))
+        except (TypeError, ValueError) as error:  # what the handler returned cannot be stored: its bug
+            await self._judge(entry, error)
+        else:
+            log.info("%s done", masked(entry.key))
+
+    async def _judge(self, entry: Entry, error: Exception) -> None:
+        age = self._clock.now() - entry.first_at
+        decision = decide(error, tries=entry.tries, age=age, confirming=entry.confirming)
+        _tell(entry, error, decision)
+        match decision:
+            case Again(after, why):
+                await _to_the_end(self._journal.again(entry, after, why))
+            case Confirm(after, why):
+                await _to_the_end(self._journal.again(entry, after, why, confirm=True))
+            case Park(why):
+                await self._park(entry, error, why)
+
+    async def _park(self, entry: Entry, error: Exception, why: str) -> None:
+        """A notice with a bug in it must not keep the dead letter in its lane."""
+        try:
+            await _to_the_end(self._journal.park(entry, why, *self._notices(entry, error)))
+        except (TypeError, ValueError, LookupError, AttributeError) as bug:
+            log.error("%s: nobody could be told of it: %s", masked(entry.key), _where(bug))
+            await _to_the_end(self._journal.park(entry, why))
+
+
+def _tell(entry: Entry, error: Exception, decision: Decision) -> None:
+    """Without bodies, and of a bug only where it is: its text could quote anything."""
+    detail = "" if isinstance(error, BotError) else f" at {_where(error)}"
+    what = masked(f"{entry.key} ({entry.kind}): {decision.why}{detail}")
+    match decision:
+        case Again(after) | Confirm(after):
+            level = logging.INFO if isinstance(error, BotError) else logging.ERROR
+            log.log(level, "%s; %s in %.0f s", what, type(decision).__name__.lower(), after)
+        case Park():
+            log.warning("%s; parked as a dead letter", what)
+
+
+def _where(error: Exception) -> str:
+    calls = traceback.extract_tb(error.__traceback__)[-3:]
+    return type(error).__name__ + "".join(f" < {call.filename}:{call.lineno} {call.name}" for call in reversed(calls))
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """A decision that was made is stored, also when the worker is stopped in this very moment."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.result()
+        raise

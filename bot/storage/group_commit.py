@@ -1,0 +1,127 @@
+"""One thread writes. What was asked for while the disk was busy goes into the next commit together.
+
+A caller goes on only after the disk has its change. An operation that fails is undone alone; its neighbours in the same
+commit do not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from bot.storage.files import StorageError
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+
+_LARGEST = 512
+"""Operations in one commit: bounds how long the first of them waits for the last."""
+
+
+@dataclass(slots=True)
+class _Wish:
+    operation: Operation[Any]
+    future: asyncio.Future[Any]
+    then: Callable[[Any], None] | None
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        """In the event loop, after the commit."""
+        if self.error is not None:
+            if not self.future.done():
+                self.future.set_exception(self.error)
+            return
+        if self.then is not None:
+            self.then(self.result)
+        if not self.future.done():
+            self.future.set_result(self.result)
+
+
+class GroupCommit:
+    """Owns the writing connection from `start` to `close`."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+        self._wishes: SimpleQueue[_Wish | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._open = True
+        self._thread.start()
+
+    def ask(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> asyncio.Future[T]:
+        """Runs the operation in a transaction. `then` is called in the event loop right after the commit, also when
+        nobody waits for the result any more.
+
+        Raises StorageError when the database fails, otherwise what the operation raises.
+        """
+        if not self._open:
+            raise StorageError(f"{self._path} is closed.")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._wishes.put(_Wish(operation, future, then))
+        return future
+
+    async def close(self) -> None:
+        """Commits what was asked for before, then closes."""
+        if self._open:
+            self._open = False
+            self._wishes.put(None)
+            await asyncio.to_thread(self._thread.join)
+            await asyncio.sleep(0)  # what the thread handed to the loop last
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch = []
+            wish = self._wishes.get()
+            while wish is not None:
+                batch.append(wish)
+                if len(batch) == _LARGEST or self._wishes.empty():
+                    break
+                wish = self._wishes.get()
+            going = wish is not None
+            if batch:
+                self._commit(batch)
+                try:
+                    self._loop.call_soon_threadsafe(_settle, batch)
+                except RuntimeError:
+                    going = False  # the loop is closed: nobody is left to hear
+        self._db.close()
+
+    def _commit(self, batch: list[_Wish]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for wish in batch:
+                self._db.execute("SAVEPOINT one")
+                try:
+                    wish.result = wish.operation(self._db)
+                except Exception as error:
+                    self._db.execute("ROLLBACK TO one")
+                    wish.error = _named(error, self._path)
+                self._db.execute("RELEASE one")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            for wish in batch:
+                wish.error = wish.error or _named(error, self._path)
+
+
+def _settle(batch: list[_Wish]) -> None:
+    for wish in batch:
+        wish.settle()
+
+
+def _named(error: BaseException, path: Path) -> BaseException:
+    if isinstance(error, sqlite3.Error):
+        named = StorageError(f"The journal {path} failed: {error}. Is the disk full, or the file damaged?")
+        named.__cause__ = error
+        return named
+    return error

@@ -1,0 +1,266 @@
+"""The journal in one SQLite file: what `bot.ports.Journal` promises, for one process on one machine.
+
+Changes go through one writing thread (`group_commit`), reads through another one with its own connection, so the event
+loop never waits for the disk. Which lanes are held is known to the event loop alone: a dead process holds nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from collections.abc import Awaitable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
+from bot.ports import Clock, Entry, Outcome, Step, Stored
+from bot.storage import journal_tables as tables
+from bot.storage.files import FolderLock, StorageError, make_private_folder
+from bot.storage.group_commit import GroupCommit, Operation
+from bot.storage.journal_rows import Row, conversation_of, new_values, pair_of, storable, stored_of, written
+from bot.storage.journal_schema import open_journal
+from bot.storage.secrets import Vault
+
+T = TypeVar("T")
+
+FILE = "journal.sqlite3"
+_REMEMBERED_TOKENS = 4096
+_VAULT = "vault"
+"""Mark that tells whether the secret key is the one that this journal's tokens were sealed with."""
+
+
+class SqliteJournal:
+    """`async with SqliteJournal(folder, vault, clock) as journal`.
+
+    Opening raises StorageError when another process has the folder, or the file or the secret key does not fit. Every
+    method raises StorageError when the disk or the file fails.
+    """
+
+    def __init__(self, folder: Path, vault: Vault, clock: Clock) -> None:
+        self._path = folder / FILE
+        self._lock = FolderLock(folder)
+        self._vault = vault
+        self._clock = clock
+        self._closing = AsyncExitStack()
+        self._taking = asyncio.Lock()
+        self._held: dict[str, int] = {}
+        """Lane → seq of its entry that is being worked on."""
+        self._news = asyncio.Event()
+        self._next_due = 0.0
+        self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._seal = lru_cache(_REMEMBERED_TOKENS)(vault.seal)
+        self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
+        self._hash = lru_cache(_REMEMBERED_TOKENS)(partial(vault.derive, "visitor token lookup"))
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await asyncio.to_thread(make_private_folder, self._path.parent)
+            self._lock.take()
+            stack.callback(self._lock.free)
+            self._db, self._reading = await asyncio.to_thread(open_journal, self._path)
+            self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
+            stack.callback(self._reading.close)
+            stack.callback(self._reader.shutdown)
+            self._writer = GroupCommit(self._db, self._path)
+            stack.push_async_callback(self._writer.close)
+            await self._check_vault()
+            self._closing = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    # --- the queue --------------------------------------------------------------------------------------------------
+
+    async def append(self, *entries: Entry) -> int:
+        if not entries:
+            return 0
+        rows, now = [new_values(entry) for entry in entries], self._clock.now()
+        return await self._change(lambda db: tables.append(db, rows, now))
+
+    async def heads(self, limit: int) -> list[Entry]:
+        async with self._taking:
+            self._news.clear()
+            held, now = frozenset(self._held), self._clock.now()
+
+            def take(db: sqlite3.Connection) -> tuple[list[Entry], float]:
+                return tables.heads(db, limit, held, now)
+
+            def hold(taken: tuple[list[Entry], float]) -> None:
+                if asked.cancelled():  # nobody would work on them
+                    self._news.set()
+                    return
+                entries, self._next_due = taken
+                self._held.update({entry.lane: entry.seq for entry in entries})
+                if len(entries) == limit:
+                    self._news.set()  # there may be more
+
+            asked = self._writer.ask(take, hold)
+            entries, _ = await asked
+            return entries
+
+    async def wait(self, timeout: float) -> None:
+        if not self._news.is_set():
+            pause = min(timeout, max(0.0, self._next_due - self._clock.now()))
+            await _first(self._news.wait(), self._clock.sleep(pause))
+
+    async def progress(self, entry: Entry, part: int, step: Step) -> None:
+        await self._writer.ask(lambda db: tables.progress(db, entry, part, step))
+
+    async def done(self, entry: Entry, outcome: Outcome) -> None:
+        result = written(outcome.result)
+        sealed = self._sealed(outcome.conversation) if outcome.conversation else None
+        now = self._clock.now()
+        await self._close(entry, lambda db: tables.done(db, entry, result, now, pairs=outcome.pairs, sealed=sealed))
+
+    async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
+        due = self._clock.now() + after
+        why = storable(why)
+        await self._writer.ask(
+            lambda db: tables.again(db, entry, due, why, confirm=confirm), lambda _: self._free(entry)
+        )
+
+    async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
+        rows, why, now = [new_values(notice) for notice in notices], storable(why), self._clock.now()
+        await self._close(entry, lambda db: tables.park(db, entry, why, rows, now))
+
+    async def release(self, entry: Entry) -> None:
+        self._free(entry)
+
+    async def confirm(self, key: str, part: int, wamid: str) -> bool:
+        return await self._change(lambda db: tables.confirm(db, storable(key), part, wamid))
+
+    async def retry(self, key: str) -> bool:
+        return await self._change(lambda db: tables.retry(db, storable(key)))
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def find(self, key: str) -> Stored | None:
+        row = await self._row("SELECT * FROM entries WHERE key = ?", storable(key))
+        return stored_of(row) if row else None
+
+    async def closed(self, key: str, timeout: float) -> Stored | None:
+        key, told = storable(key), asyncio.Event()
+        self._watchers[key].add(told)
+        try:
+            found = await self.find(key)
+            if found is None or found.state == "waiting":
+                await _first(told.wait(), self._clock.sleep(timeout))
+                found = await self.find(key)
+        finally:
+            self._watchers[key].discard(told)
+            if not self._watchers[key]:
+                del self._watchers[key]
+        return found if found is not None and found.state != "waiting" else None
+
+    async def dead(self, limit: int = 100) -> list[Stored]:
+        rows = await self._rows(tables.DEAD, limit)
+        return [stored_of(row) for row in rows]
+
+    async def counts(self) -> Mapping[str, int]:
+        return await self._read(tables.counts)
+
+    # --- conversations, pairs, marks --------------------------------------------------------------------------------
+
+    async def conversation(self, number: NumberId, contact: ContactId) -> Conversation | None:
+        name = storable(contact)
+        for query, value in zip(tables.CONVERSATION_BY, (name, f"+{name}", name), strict=True):
+            found = await self._conversation(query, storable(number), value)
+            if found is not None:
+                return found
+        return None
+
+    async def conversation_of_room(self, room: RoomId) -> Conversation | None:
+        return await self._conversation(
+            "SELECT * FROM conversations WHERE (number, contact) = (SELECT number, contact FROM rooms WHERE room = ?)",
+            storable(room),
+        )
+
+    async def conversation_of_token(self, token: VisitorToken) -> Conversation | None:
+        return await self._conversation("SELECT * FROM conversations WHERE token_hash = ?", self._hash(token))
+
+    async def remember(self, conversation: Conversation) -> None:
+        sealed = self._sealed(conversation)
+        await self._writer.ask(lambda db: tables.remember(db, sealed))
+
+    async def pair(self, wamid: Wamid) -> Pair | None:
+        row = await self._row("SELECT * FROM pairs WHERE wamid = ?", storable(wamid))
+        return pair_of(row) if row else None
+
+    async def pairs_of_message(self, message: MessageId) -> list[Pair]:
+        rows = await self._rows("SELECT * FROM pairs WHERE message = ?", storable(message))
+        return [pair_of(row) for row in rows]
+
+    async def mark(self, name: str) -> str | None:
+        row = await self._row("SELECT value FROM marks WHERE name = ?", name)
+        return str(row["value"]) if row else None
+
+    async def set_mark(self, name: str, value: str) -> None:
+        await self._writer.ask(lambda db: tables.set_mark(db, name, value))
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _change(self, operation: Operation[T]) -> T:
+        """A change after which something may be due."""
+        return await self._writer.ask(operation, lambda _: self._news.set())
+
+    async def _close(self, entry: Entry, operation: Operation[bool]) -> None:
+        """Frees the entry's lane; `closed` waits for it when it says that the entry is closed."""
+
+        def then(closed: bool) -> None:
+            self._free(entry)
+            for told in self._watchers.get(entry.key, ()) if closed else ():
+                told.set()
+
+        await self._writer.ask(operation, then)
+
+    def _free(self, entry: Entry) -> None:
+        if self._held.get(entry.lane) == entry.seq:
+            del self._held[entry.lane]
+        self._news.set()
+
+    async def _read(self, operation: Operation[T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, operation, self._reading)
+        except sqlite3.Error as error:
+            raise StorageError(f"The journal {self._path} cannot be read: {error}.") from error
+
+    async def _rows(self, query: str, *values: object) -> list[Row]:
+        return await self._read(lambda db: db.execute(query, values).fetchall())
+
+    async def _row(self, query: str, *values: object) -> Row | None:
+        rows = await self._rows(query, *values)
+        return rows[0] if rows else None
+
+    async def _conversation(self, query: str, *values: object) -> Conversation | None:
+        row = await self._row(query, *values)
+        return conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
+
+    def _sealed(self, conversation: Conversation) -> tables.Sealed:
+        return tables.Sealed(conversation, self._seal(conversation.token), self._hash(conversation.token))
+
+    async def _check_vault(self) -> None:
+        proof = self._vault.derive("journal").hex()
+        known = await self.mark(_VAULT)
+        if known is None:
+            await self.set_mark(_VAULT, proof)
+        elif known != proof:
+            raise StorageError(
+                f"The journal {self._path} was written with another secret key than {self._vault.path}. "
+                "Put the key file back that belongs to it."
+            )
+
+
+async def _first(*awaitables: Awaitable[object]) -> None:
+    """Returns with the first of them; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,234 @@
+"""What each change of the journal does inside its transaction. Synchronous: runs in the writing thread.
+
+A lane's row in `lanes` always shows its head: among what waits, an entry that was begun comes first, then (at_ms, seq).
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.model import Conversation, Pair, RoomId
+from bot.ports import Entry, Step
+from bot.storage.journal_rows import Values, entry_of, pair_values, steps_of, steps_text
+
+NEVER = float("inf")
+
+HEAD_OF_LANE = """
+    SELECT seq, due, first_at FROM entries WHERE lane = ? AND state = 'waiting'
+    ORDER BY begun DESC, at_ms, seq LIMIT 1
+"""
+READY_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 0 ORDER BY since, seq LIMIT ?"
+DUE_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since <= ? ORDER BY since, seq LIMIT ?"
+NEXT_DUE = "SELECT since FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since LIMIT 1"
+CONVERSATION_BY = (
+    "SELECT * FROM conversations WHERE number = ? AND contact = ?",
+    "SELECT * FROM conversations WHERE number = ? AND phone = ? AND phone != '' ORDER BY last_inbound_at DESC LIMIT 1",
+    "SELECT * FROM conversations WHERE number = ? AND user_id = ? AND user_id != '' "
+    "ORDER BY last_inbound_at DESC LIMIT 1",
+)
+"""By contact, by phone with its plus, by user id."""
+DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A conversation with its token as it is stored."""
+
+    conversation: Conversation
+    token: str
+    token_hash: bytes
+
+
+def append(db: sqlite3.Connection, rows: Sequence[Values], now: float) -> int:
+    """Rows are key, lane, kind, source, at_ms, body."""
+    fresh = [
+        row for row in rows
+        if db.execute(
+            "INSERT INTO entries (key, lane, kind, source, at_ms, body, first_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (key) DO NOTHING",
+            (*row, now),
+        ).rowcount
+    ]  # fmt: skip
+    for lane in dict.fromkeys(row[1] for row in fresh):
+        show_head(db, lane)
+    return len(fresh)
+
+
+def show_head(db: sqlite3.Connection, lane: str) -> None:
+    head = db.execute(HEAD_OF_LANE, (lane,)).fetchone()
+    if head is None:
+        db.execute("DELETE FROM lanes WHERE lane = ?", (lane,))
+        return
+    seq, due, first_at = head
+    db.execute(
+        "INSERT INTO lanes (lane, seq, delayed, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (lane) DO UPDATE "
+        "SET seq = ?2, delayed = ?3, since = ?4 WHERE seq != ?2 OR delayed != ?3 OR since != ?4",
+        (lane, seq, int(due > 0), due or first_at),
+    )
+
+
+def heads(db: sqlite3.Connection, limit: int, held: Collection[str], now: float) -> tuple[list[Entry], float]:
+    """The heads of lanes that are not held, due longest first, and when the next one becomes due."""
+    enough = limit + len(held)
+    queues = (db.execute(READY_LANES, (enough,)), db.execute(DUE_LANES, (now, enough)))
+    chosen: list[int] = []
+    for row in heapq.merge(*queues, key=lambda row: (row["since"], row["seq"])):
+        if len(chosen) == limit:
+            break
+        if row["lane"] not in held:
+            chosen.append(row["seq"])
+    entries = [entry_of(db.execute("SELECT * FROM entries WHERE seq = ?", (seq,)).fetchone()) for seq in chosen]
+    later = db.execute(NEXT_DUE, (now,)).fetchone()
+    return entries, later["since"] if later else NEVER
+
+
+def progress(db: sqlite3.Connection, entry: Entry, part: int, step: Step) -> None:
+    steps = {**_steps(db, entry), part: step}
+    db.execute("UPDATE entries SET steps = ?, begun = 1 WHERE seq = ?", (steps_text(steps), entry.seq))
+    show_head(db, entry.lane)
+
+
+def done(
+    db: sqlite3.Connection, entry: Entry, result: str, now: float, *, pairs: Sequence[Pair], sealed: Sealed | None
+) -> bool:
+    changed = db.execute(
+        "UPDATE entries SET state = 'done', lane = '', body = NULL, begun = 0, tries = 0, confirming = 0, due = 0, "
+        "steps = '{}', why = '', result = ?, closed_at = ? WHERE seq = ? AND state = 'waiting'",
+        (result, now, entry.seq),
+    ).rowcount
+    if not changed:
+        raise _not_waiting(entry)
+    for pair in pairs:
+        record_pair(db, pair)
+    if sealed is not None:
+        remember(db, sealed)
+    show_head(db, entry.lane)
+    return True
+
+
+def again(db: sqlite3.Connection, entry: Entry, due: float, why: str, *, confirm: bool) -> None:
+    steps = _steps(db, entry)
+    if not confirm:  # what was handed over before this look, without an answer, stays unsure all the same
+        steps = {part: step for part, step in steps.items() if step.state == "out" or part in entry.steps}
+    unsure = any(step.state == "handed" for step in steps.values())
+    if confirm and steps and not unsure:
+        due, confirm = 0.0, False  # a status has settled it in the meantime
+    db.execute(
+        "UPDATE entries SET begun = 1, tries = tries + 1, confirming = ?, due = ?, why = ?, steps = ? WHERE seq = ?",
+        (int(confirm or (entry.confirming and unsure)), due, why, steps_text(steps), entry.seq),
+    )
+    show_head(db, entry.lane)
+
+
+def park(db: sqlite3.Connection, entry: Entry, why: str, notices: Sequence[Values], now: float) -> bool:
+    """False: a status has settled in the meantime what was unsure, so it waits again instead."""
+    steps = _steps(db, entry)
+    if any(step.state == "handed" and steps[part].state == "out" for part, step in entry.steps.items()):
+        again(db, entry, 0.0, why, confirm=True)
+        return False
+    db.execute(
+        "UPDATE entries SET state = 'dead', begun = 0, due = 0, why = ?, closed_at = ? WHERE seq = ?",
+        (why, now, entry.seq),
+    )
+    show_head(db, entry.lane)
+    append(db, notices, now)
+    return True
+
+
+def confirm(db: sqlite3.Connection, key: str, part: int, wamid: str) -> bool:
+    row = db.execute("SELECT * FROM entries WHERE key = ? AND state != 'done'", (key,)).fetchone()
+    if row is None:
+        return False
+    entry, state = entry_of(row), row["state"]
+    step = entry.steps.get(part)
+    if step is None or (step.state == "out" and state == "dead"):
+        return False
+    if step.state == "out":
+        return True
+    steps = {**entry.steps, part: Step("out", wamid)}
+    db.execute("UPDATE entries SET steps = ?, begun = 1 WHERE seq = ?", (steps_text(steps), entry.seq))
+    if not any(other.state == "handed" for other in steps.values()) and (entry.confirming or state == "dead"):
+        db.execute(
+            "UPDATE entries SET state = 'waiting', confirming = 0, due = 0, closed_at = 0, "
+            "tries = CASE state WHEN 'dead' THEN 0 ELSE tries END WHERE seq = ?",
+            (entry.seq,),
+        )
+    show_head(db, entry.lane)
+    return True
+
+
+def retry(db: sqlite3.Connection, key: str) -> bool:
+    row = db.execute("SELECT seq, lane, steps FROM entries WHERE key = ? AND state = 'dead'", (key,)).fetchone()
+    if row is None:
+        return False
+    seq, lane, steps = row
+    out = {part: step for part, step in steps_of(steps).items() if step.state == "out"}
+    db.execute(
+        "UPDATE entries SET state = 'waiting', begun = ?, tries = 0, confirming = 0, due = 0, closed_at = 0, why = '', "
+        "steps = ? WHERE seq = ?",
+        (int(bool(out)), steps_text(out), seq),
+    )
+    show_head(db, lane)
+    return True
+
+
+def record_pair(db: sqlite3.Connection, pair: Pair) -> None:
+    """A state that is known is not lost to a pair that comes without one."""
+    db.execute(
+        "INSERT INTO pairs (wamid, message, room, number, contact, outbound, entry, state, state_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (wamid) DO UPDATE SET "
+        "message = excluded.message, room = excluded.room, number = excluded.number, contact = excluded.contact, "
+        "outbound = excluded.outbound, entry = excluded.entry, "
+        "state = CASE excluded.state WHEN '' THEN state ELSE excluded.state END, "
+        "state_at = CASE excluded.state WHEN '' THEN state_at ELSE excluded.state_at END",
+        pair_values(pair),
+    )
+
+
+def remember(db: sqlite3.Connection, sealed: Sealed) -> None:
+    one = sealed.conversation
+    db.execute(
+        "INSERT INTO conversations "
+        "(number, contact, token, token_hash, room, phone, user_id, name, last_inbound_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number, contact) DO UPDATE SET "
+        "token = CASE token_hash WHEN excluded.token_hash THEN token ELSE excluded.token END, "
+        "token_hash = excluded.token_hash, room = excluded.room, phone = excluded.phone, "
+        "user_id = excluded.user_id, name = excluded.name, "
+        "last_inbound_at = max(last_inbound_at, excluded.last_inbound_at)",
+        (
+            one.number, one.contact, sealed.token, sealed.token_hash, one.room, one.phone, one.user_id, one.name,
+            one.last_inbound_at,
+        ),
+    )  # fmt: skip
+    if one.room is not None:
+        _remember_room(db, one.room, one)
+
+
+def _remember_room(db: sqlite3.Connection, room: RoomId, conversation: Conversation) -> None:
+    db.execute(
+        "INSERT INTO rooms (room, number, contact) VALUES (?1, ?2, ?3) ON CONFLICT (room) DO UPDATE "
+        "SET number = ?2, contact = ?3 WHERE number != ?2 OR contact != ?3",
+        (room, conversation.number, conversation.contact),
+    )
+
+
+def set_mark(db: sqlite3.Connection, name: str, value: str) -> None:
+    db.execute("INSERT INTO marks VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", (name, value))
+
+
+def counts(db: sqlite3.Connection) -> Mapping[str, int]:
+    return dict(db.execute("SELECT state, n FROM tally").fetchall())
+
+
+def _steps(db: sqlite3.Connection, entry: Entry) -> dict[int, Step]:
+    row = db.execute("SELECT steps FROM entries WHERE seq = ? AND state = 'waiting'", (entry.seq,)).fetchone()
+    if row is None:
+        raise _not_waiting(entry)
+    return steps_of(row[0])
+
+
+def _not_waiting(entry: Entry) -> LookupError:
+    return LookupError(f"{entry.key} does not wait: it was closed before, or never taken from this journal")

@@ -1,0 +1,189 @@
+"""The registry in one JSON file (TinyDB): few documents that change slowly, replaced as a whole with every change.
+
+Secrets never stand in the file in clear: those of a number or a form are one sealed text (`sealed`) in its document,
+and so is every fact's value. What is read is kept in memory; one process per folder makes that true (see `files`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from tinydb import TinyDB, where
+from tinydb.storages import Storage
+from tinydb.table import Table
+
+from bot.model import Number, NumberId
+from bot.ports import Json
+from bot.storage.files import StorageError, make_private_folder, write_whole
+from bot.storage.secrets import Vault
+
+VERSION = 1
+SEALED = "sealed"
+_NUMBER_SECRETS = ("api_key", "hook_path", "hook_secret")
+_SESSION_SECRETS = ("secrets",)
+_FACT_SECRETS = ("value",)
+_NUMBER_FIELDS = frozenset(field.name for field in fields(Number))
+
+
+class WholeFile(Storage):
+    """TinyDB's document as a file that is never half written, and never written over when it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> dict[str, dict[str, Any]] | None:
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeError) as error:
+            raise StorageError(f"The registry {self._path} cannot be read: {error}.") from None
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict) or not all(isinstance(table, dict) for table in data.values()):
+            raise StorageError(
+                f"The registry {self._path} is damaged. It was not changed. Put a backup in its place, or move it away "
+                "and connect the numbers again."
+            )
+        return data
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        try:
+            write_whole(self._path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise StorageError(f"The registry {self._path} cannot be written: {error.strerror}.") from None
+
+
+class TinyRegistry:
+    """Reads the file at once. Raises StorageError when it is damaged, newer, or sealed with another key."""
+
+    def __init__(self, path: Path, vault: Vault) -> None:
+        make_private_folder(path.parent)
+        self._path = path
+        self._vault = vault
+        self._lock = asyncio.Lock()
+        self._db = TinyDB(path, storage=WholeFile)
+        self._about = self._db.table("about", cache_size=0)
+        self._number_table = self._db.table("numbers", cache_size=0)
+        self._session_table = self._db.table("sessions", cache_size=0)
+        self._fact_table = self._db.table("facts", cache_size=0)
+        self._numbers: dict[str, Number] = {}
+        self._sessions: dict[str, Json] = {}
+        self._facts: dict[str, str] = {}
+        self._load()
+
+    async def numbers(self) -> list[Number]:
+        return list(self._numbers.values())
+
+    async def number(self, id: NumberId) -> Number | None:
+        return self._numbers.get(id)
+
+    async def number_of_hook(self, hook_path: str) -> Number | None:
+        wanted, found = _bytes(hook_path), None
+        for number in self._numbers.values():
+            if hmac.compare_digest(_bytes(number.hook_path), wanted):
+                found = number
+        return found
+
+    async def put_number(self, number: Number) -> None:
+        await self._change(lambda: _put(self._number_table, "id", self._closed(asdict(number), _NUMBER_SECRETS)))
+
+    async def remove_number(self, id: NumberId) -> None:
+        await self._change(lambda: self._number_table.remove(where("id") == id))
+
+    async def sessions(self) -> list[Json]:
+        return list(self._sessions.values())
+
+    async def put_session(self, session: Json) -> None:
+        await self._change(lambda: _put(self._session_table, "id", self._closed(session, _SESSION_SECRETS)))
+
+    async def remove_session(self, id: str) -> None:
+        await self._change(lambda: self._session_table.remove(where("id") == id))
+
+    async def fact(self, name: str) -> str | None:
+        return self._facts.get(name)
+
+    async def set_fact(self, name: str, value: str) -> None:
+        fact = {"name": name, "value": value}
+        await self._change(lambda: _put(self._fact_table, "name", self._closed(fact, _FACT_SECRETS)))
+
+    async def _change(self, write: Callable[[], object]) -> None:
+        """In a thread, one at a time; what is in memory changes after the file has."""
+        async with self._lock:
+            await _to_the_end(asyncio.to_thread(self._write, write))
+
+    def _write(self, write: Callable[[], object]) -> None:
+        if not self._about.all():
+            self._about.insert({"version": VERSION})
+        write()
+        self._load()
+
+    def _load(self) -> None:
+        version = max((int(one.get("version", 0)) for one in self._about.all()), default=VERSION)
+        if version > VERSION:
+            raise StorageError(
+                f"The registry {self._path} was written by a newer version of the bot. Install that version again, or "
+                "put back the backup from before the update."
+            )
+        try:
+            numbers = [_number(self._opened(document)) for document in self._number_table.all()]
+            sessions = [self._opened(document) for document in self._session_table.all()]
+            facts = [self._opened(document) for document in self._fact_table.all()]
+            self._numbers = {number.id: number for number in numbers}
+            self._sessions = {str(session["id"]): session for session in sessions}
+            self._facts = {str(fact["name"]): str(fact["value"]) for fact in facts}
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"The registry {self._path} holds something that cannot be read ({type(error).__name__}). It was not "
+                "changed. Put a backup in its place."
+            ) from None
+
+    def _closed(self, document: Json, secrets: tuple[str, ...]) -> dict[str, Any]:
+        hidden = {name: document[name] for name in secrets if name in document}
+        shown = {name: value for name, value in document.items() if name not in secrets}
+        return {**shown, SEALED: self._vault.seal(json.dumps(hidden))}
+
+    def _opened(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        shown = {name: value for name, value in document.items() if name != SEALED}
+        return {**shown, **json.loads(self._vault.open(document[SEALED]))}
+
+
+def _put(table: Table, name: str, document: dict[str, Any]) -> None:
+    """Replaces the document of that name as a whole, in one write."""
+
+    def replace(old: MutableMapping[Any, Any]) -> None:
+        old.clear()
+        old.update(document)
+
+    same = where(name) == document[name]
+    if table.contains(same):
+        table.update(replace, same)
+    else:
+        table.insert(document)
+
+
+def _number(document: Mapping[str, Any]) -> Number:
+    """Names that a later version wrote are left out."""
+    return Number(**{name: value for name, value in document.items() if name in _NUMBER_FIELDS})
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """A thread cannot be cancelled: whoever is cancelled meanwhile waits for it, so that the lock means something."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
