@@ -2,9 +2,11 @@
 
     BotError
     ├── Refused      understood, and no: park and tell            (never tried again as it is)
-    │   ├── WindowClosed · NotOnWhatsApp · Undeliverable · KeyInvalid · Unpaid · TemplateRefused · InvalidRequest
+    │   ├── WindowClosed · NotOnWhatsApp · Undeliverable · KeyInvalid · NumberBlocked · Unpaid
+    │   ├── TemplateRefused · MediaRefused · InvalidRequest
     │   ├── RoomClosed · RoomUnknown · VisitorUnknown · ContactBlocked · TooLong · AlreadyThere · NotFound
-    │   └── NotAllowed
+    │   ├── NumberGone · WrongNumber · GroupMessage · FilesNotCarried
+    │   └── NotAllowed · NotForYou
     ├── Busy         not now: again, after a while
     │   ├── RateLimited · PairLimited · Unreachable · Trouble
     │   └── NoAgentOnline · OmnichannelOff
@@ -139,6 +141,30 @@ class NotAllowed(Refused):
     """The bot's account lacks a permission, or is asked for a second factor (HTTP 403, `totp-required`)."""
 
     sentence = "error.not_allowed"
+
+
+class NumberGone(Refused):
+    """The WhatsApp number of this entry is not connected any more. The entry can be retried once it is again."""
+
+    sentence = "error.number_gone"
+
+
+class WrongNumber(Refused):
+    """A delivery came in on one number's address but names another connected number."""
+
+    sentence = "error.wrong_number"
+
+
+class GroupMessage(Refused):
+    """A message of a WhatsApp group: not a private conversation, so no agent's room is the right one."""
+
+    sentence = "error.group_message"
+
+
+class FilesNotCarried(Refused):
+    """An agent attached a file, which this version cannot send."""
+
+    sentence = "error.files_not_carried"
 
 
 class NotForYou(Refused):

@@ -5,7 +5,7 @@ Unless a docstring says otherwise every method may raise any of `Busy`, `Unsure`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -119,7 +119,10 @@ class Journal(Protocol):
         """Closes the entry: keeps key and result, loses the body, records pairs (upsert by wamid) and conversation."""
 
     async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
-        """Puts it back at the head of its lane, due in `after` seconds. The lane waits with it."""
+        """Puts it back at the head of its lane, due in `after` seconds. The lane waits with it.
+
+        Without `confirm` the error said that nothing was accepted, so steps that are only `handed` are forgotten.
+        """
 
     async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
         """A dead letter: out of its lane, body kept. The notices are appended in the same transaction."""
@@ -295,7 +298,7 @@ class Lost:
 class Stream(Protocol):
     """Endless: reconnects for ever, with `Ready` after each successful login."""
 
-    def events(self) -> AsyncIterator[Ready | Heard | Lost]: ...
+    def events(self) -> AsyncGenerator[Ready | Heard | Lost, None]: ...
 
 
 # --- 360Dialog ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,246 @@
+"""The composition root: builds everything once, starts it in an order in which nothing can be lost, and stops it.
+
+Start: storage, then the edge (webhooks are stored from the first moment, even while Rocket.Chat is away), then the
+worker, the listener and the setup channel. Stop: the edge answers 503, the listener leaves, the worker finishes what it
+holds, the rest stays in the journal. There is no flush, because nothing is ever only in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+
+import commands
+from bot.chatops.command import House
+from bot.chatops.dispatcher import Account, Dispatcher
+from bot.chatops.office import Office
+from bot.chatops.sessions import Sessions
+from bot.chatops.setup_channel import SetupChannel
+from bot.config import Settings
+from bot.errors import BotError, Unreachable
+from bot.model import RoomId, VisitorToken
+from bot.ports import Clock, Entry, Journal, Outcome
+from bot.relay import notices
+from bot.relay.conversations import Conversations
+from bot.relay.events import Events
+from bot.relay.inbound import Inbound
+from bot.relay.listener import Listener
+from bot.relay.outbound import Outbound
+from bot.relay.statuses import Statuses
+from bot.relay.worker import Worker
+from bot.rocketchat.credentials import Credentials
+from bot.rocketchat.livechat import Livechat
+from bot.rocketchat.realtime import Realtime
+from bot.rocketchat.rest import Admin
+from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.registry import TinyRegistry
+from bot.storage.secrets import Vault
+from bot.translations import translator
+from bot.web.forms import Forms
+from bot.web.health import Health, HealthPages
+from bot.web.server import application, serving
+from bot.web.webhooks import Webhooks
+from bot.whatsapp.client import Dialog360
+from commands import account
+
+log = logging.getLogger(__name__)
+
+GRACE = 10.0
+"""Seconds that the worker gets to finish what it holds."""
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+_clock: Clock = SystemClock()
+
+
+@asynccontextmanager
+async def stored(settings: Settings, clock: Clock = _clock) -> AsyncIterator[SqliteJournal]:
+    """The journal alone: for tools that look at it while the bot is stopped."""
+    vault = Vault(settings.storage.key_file)
+    async with SqliteJournal(settings.storage.data_dir, vault, clock) as journal:
+        yield journal
+
+
+class Bot:
+    """A started bot: how it is, and what its parts must know of each other only once Rocket.Chat has answered."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.ready = asyncio.Event()
+        self.listener: Listener | None = None
+        self.account: Account | None = None
+        self.setup_room: RoomId | None = None
+        self.dispatcher: Dispatcher | None = None
+        self.waits_for = "Rocket.Chat"
+
+    async def health(self) -> Health:
+        connected = self.listener is not None and self.listener.connected
+        told = {"rocketchat": "connected" if connected else "away", **await self.journal.counts()}
+        return Health(self.ready.is_set(), told if self.ready.is_set() else {"waits_for": self.waits_for, **told})
+
+    async def chat(self, entry: Entry) -> Outcome:
+        """Handler of what people tell the bot; waits until the bot knows who it is."""
+        if self.dispatcher is None:
+            raise Unreachable("the bot is starting")
+        return await self.dispatcher.handle(entry)
+
+    async def known_setup_room(self) -> RoomId:
+        if self.setup_room is None:
+            raise Unreachable("the setup channel is not there yet")
+        return self.setup_room
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bot]:
+    """The whole bot while the block runs. It is ready when `bot.ready` is set; a part that dies ends the block."""
+    async with AsyncExitStack() as stack:
+        vault = Vault(settings.storage.key_file)
+        journal = await stack.enter_async_context(SqliteJournal(settings.storage.data_dir, vault, clock))
+        registry = TinyRegistry(settings.storage.data_dir / "registry.json", vault)
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=128), cookie_jar=aiohttp.DummyCookieJar())
+        )
+        t = translator(settings.app.preferred_language)
+        bot = Bot(settings, journal)
+
+        credentials = _credentials(settings, session, clock)
+        stream = Realtime(settings.rocketchat.url, credentials, clock)
+        workspace = Livechat(settings.rocketchat.url, credentials, session, ask_ddp=stream.call)
+        admin = Admin(settings.rocketchat.url, credentials)
+        whatsapp = Dialog360(session, settings.dialog360.base_url)
+
+        conversations = Conversations(
+            journal,
+            workspace,
+            registry,
+            lambda number, contact: VisitorToken(vault.derive("visitor token", number, contact).hex()),
+        )
+        office = Office(
+            workspace=workspace,
+            registry=registry,
+            whatsapp=whatsapp,
+            clock=clock,
+            house=House(
+                public_url=settings.server.public_url,
+                app_id=settings.server.app_id,
+                signup_url=settings.dialog360.signup_url,
+                roles=tuple(settings.rocketchat.command_roles),
+            ),
+            commands=commands.ALL,
+        )
+        sessions = Sessions(registry, vault.derive, clock, settings.server.public_url)
+        listener = bot.listener = Listener(
+            stream=stream,
+            journal=journal,
+            workspace=workspace,
+            conversations=conversations,
+            clock=clock,
+            bot_username=lambda: bot.account.username if bot.account else "",
+            setup_room=lambda: bot.setup_room,
+            form_rooms=sessions.rooms,
+        )
+        worker = Worker(
+            journal,
+            {
+                "wa.message": Inbound(registry, conversations, t),
+                "wa.status": Statuses(journal),
+                "wa.other": Events(journal),
+                "rc.message": Outbound(registry, journal, conversations, whatsapp),
+                "chat.message": bot.chat,
+                "form.submit": bot.chat,
+                "notice": notices.Notices(workspace, bot.known_setup_room, t),
+            },
+            clock,
+            notices.of_parked,
+        )
+        setup = SetupChannel(
+            admin=admin,
+            workspace=workspace,
+            registry=registry,
+            t=t,
+            name=settings.rocketchat.setup_channel,
+            members=settings.rocketchat.setup_members,
+            question=account.question(),
+        )
+        edge = Webhooks(registry, journal, clock, settings.server.app_id)
+        forms = Forms(
+            office=office,
+            sessions=sessions,
+            journal=journal,
+            clock=clock,
+            t=t,
+            public_url=settings.server.public_url,
+        )
+
+        async def begin() -> None:
+            """Who the bot is and where its setup channel is; tried until Rocket.Chat answers."""
+            pause = 1.0
+            while True:
+                try:
+                    me = await admin.me()
+                    bot.account = Account(str(me["_id"]), str(me["username"]))
+                    bot.dispatcher = Dispatcher(office, sessions, bot.account, t)
+                    bot.setup_room = await setup.ensure()
+                    break
+                except BotError as error:
+                    bot.waits_for = f"Rocket.Chat ({error})"
+                    log.warning("cannot start yet, again in %.0f s: %s", pause, error)
+                    await clock.sleep(pause)
+                    pause = min(pause * 2, 60.0)
+            bot.waits_for = "the messages that were missed"
+            await listener.caught_up.wait()
+            bot.ready.set()
+            log.info("ready: %s listens to %s", settings.server.public_url, settings.rocketchat.url)
+
+        pages = HealthPages(bot.health)
+        web = application([*edge.routes(), *forms.routes(), *pages.routes()])
+        await stack.enter_async_context(serving(web, settings.server.host, settings.server.port))
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(worker.run())
+            others = [tasks.create_task(listener.run()), tasks.create_task(begin())]
+            try:
+                yield bot
+            finally:
+                edge.closing = True
+                for task in others:
+                    task.cancel()
+                await worker.stop(GRACE)
+                await asyncio.wait([working])
+
+
+async def run(settings: Settings) -> int:
+    """Until SIGTERM or Ctrl+C."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with running(settings):
+        await stop.wait()
+        log.info("stopping: what is under way is finished, the rest waits in the journal")
+    return 0
+
+
+def _credentials(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> Credentials:
+    login = settings.rocketchat
+    return Credentials(
+        login.url,
+        session,
+        clock,
+        user_id=login.user_id,
+        token=login.auth_token.get_secret_value(),
+        username=login.username,
+        password=login.password.get_secret_value(),
+    )

@@ -1,0 +1,172 @@
+"""Who a customer is in Rocket.Chat: the visitor and the room that stand for one contact on one number.
+
+A visitor's token is a credential, so it is an HMAC over a secret of ours and never the phone number. Rocket.Chat
+matches a visitor by exact phone string and then keeps *its* token (packages/omni-core/src/visitor/create.ts), and one
+token has one open room. Hence: the token of the answer counts, and a customer who writes to two of our numbers gets a second
+visitor, registered without the phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from bot.errors import RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
+from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
+from bot.ports import Journal, Registry, Workspace
+from bot.whatsapp.split import split
+
+TokenMaker = Callable[[NumberId, ContactId], VisitorToken]
+
+_ROOM_REPAIRS = 3
+"""How often one message may find its room closed under it before the server is given a rest."""
+_FOREIGN_REMEMBERED = 10_000
+
+
+class Conversations:
+    """Finds, opens and repairs; remembers rooms that are surely somebody else's."""
+
+    def __init__(self, journal: Journal, workspace: Workspace, registry: Registry, token: TokenMaker) -> None:
+        self._journal = journal
+        self._workspace = workspace
+        self._registry = registry
+        self._token = token
+        self._meeting: dict[ContactId, asyncio.Lock] = {}
+        self._foreign: OrderedDict[RoomId, None] = OrderedDict()
+
+    async def post(
+        self, number: Number, sender: Sender, name: str, text: str, message_id: Callable[[int], MessageId]
+    ) -> tuple[Conversation, RoomId]:
+        """Puts the customer's text into their open room, as one message or as many as the workspace's limit asks for.
+
+        Known open room: one call. Repeatable: `message_id(part)` gives each message its fixed id. Returns the
+        conversation as it now stands and the room that holds (the last of) the text.
+        """
+        conversation = await self._known(number, sender) or await self._meet(number, sender, name)
+        try:
+            return await self._put(conversation, number, name, text, message_id(0))
+        except TooLong:
+            limit = await self._workspace.character_limit()
+            if not limit or limit >= len(text):
+                raise
+        conversation = await self._known(number, sender) or conversation
+        for part, piece in enumerate(split(text, limit)):
+            conversation, room = await self._put(conversation, number, name, piece, message_id(part))
+        return conversation, room
+
+    async def of_room(self, room: RoomId) -> Conversation | None:
+        """The conversation of a livechat room; None when the room belongs to another channel.
+
+        A room that we do not know may still be ours, opened for our visitor behind our back: its token tells.
+        """
+        known = await self._journal.conversation_of_room(room)
+        if known is not None:
+            return known
+        token = await self._workspace.token_of_room(room)
+        ours = await self._journal.conversation_of_token(token) if token else None
+        if ours is None:
+            self._foreign[room] = None
+            if len(self._foreign) > _FOREIGN_REMEMBERED:
+                self._foreign.popitem(last=False)
+            return None
+        ours = replace(ours, room=room)
+        await self._journal.remember(ours)
+        return ours
+
+    def surely_foreign(self, room: RoomId) -> bool:
+        return room in self._foreign
+
+    async def _known(self, number: Number, sender: Sender) -> Conversation | None:
+        for name in (sender.contact, sender.phone.lstrip("+"), sender.user_id):
+            found = await self._journal.conversation(number.id, ContactId(name)) if name else None
+            if found is not None:
+                return found
+        return None
+
+    async def _meet(self, number: Number, sender: Sender, name: str) -> Conversation:
+        async with self._alone_with(sender.contact):
+            conversation = Conversation(
+                number=number.id,
+                contact=sender.contact,
+                token=self._token(number.id, sender.contact),
+                phone=sender.phone,
+                user_id=sender.user_id,
+                name=name,
+            )
+            conversation = await self._register(conversation, number, name)
+            await self._journal.remember(conversation)
+            return conversation
+
+    async def _register(self, conversation: Conversation, number: Number, name: str) -> Conversation:
+        """Makes the visitor. The phone goes with it unless another of our numbers already has it."""
+        token = self._token(conversation.number, conversation.contact)
+        taken = [
+            other
+            for other in await self._registry.numbers()
+            if other.id != number.id and await self._journal.conversation(other.id, conversation.contact)
+        ]
+        phone = "" if taken else conversation.phone
+        visitor = await self._workspace.register(token, name=name, phone=phone, department=number.department)
+        if visitor.token != token:
+            owner = await self._journal.conversation_of_token(visitor.token)
+            if owner is not None and (owner.number, owner.contact) != (conversation.number, conversation.contact):
+                visitor = await self._workspace.register(token, name=name, department=number.department)
+        return replace(conversation, token=visitor.token)
+
+    @asynccontextmanager
+    async def _alone_with(self, contact: ContactId) -> AsyncIterator[None]:
+        """Registration is not atomic on the server: two first messages at once would make two visitors."""
+        lock = self._meeting.setdefault(contact, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._meeting.pop(contact, None)
+
+    async def _put(
+        self, conversation: Conversation, number: Number, name: str, text: str, id: MessageId
+    ) -> tuple[Conversation, RoomId]:
+        for _ in range(_ROOM_REPAIRS):
+            if conversation.room is None:
+                conversation = await self._open(conversation, number, name)
+            assert conversation.room is not None
+            try:
+                room = await self._workspace.post(conversation.room, conversation.token, id, text)
+            except (RoomClosed, RoomUnknown):
+                if await self._posted(conversation.room, conversation.token, id):
+                    return replace(conversation, room=None), conversation.room  # stored before the room was closed
+                conversation = replace(conversation, room=None)
+            except VisitorUnknown:
+                conversation = await self._register(replace(conversation, room=None), number, name)
+            else:
+                return await self._after(conversation, room), room
+        raise Trouble("the room was closed again and again while the message was on its way")
+
+    async def _posted(self, room: RoomId, token: VisitorToken, id: MessageId) -> bool:
+        try:
+            return await self._workspace.posted(room, token, id)
+        except VisitorUnknown:
+            return False
+
+    async def _after(self, conversation: Conversation, room: RoomId) -> Conversation:
+        """The server may answer with another room: a new one that it opened because ours was closing, or an older one
+        that has held this very message since an earlier try."""
+        if room == conversation.room:
+            return conversation
+        owner = await self._journal.conversation_of_room(room)
+        return conversation if owner is not None else replace(conversation, room=room)
+
+    async def _open(self, conversation: Conversation, number: Number, name: str) -> Conversation:
+        try:
+            room = await self._workspace.open_room(conversation.token)
+        except VisitorUnknown:
+            conversation = await self._register(conversation, number, name)
+            room = await self._workspace.open_room(conversation.token)
+        conversation = replace(conversation, room=room)
+        await self._journal.remember(conversation)  # before the agent can answer in it
+        self._foreign.pop(room, None)
+        return conversation

@@ -1,0 +1,182 @@
+"""The ear: everything that people write in Rocket.Chat becomes an entry, live and after every gap.
+
+Streams never replay, and a cluster's bus can drop an event without dropping the socket, so after every reconnect and
+every few minutes besides, what changed since the last mark is read over REST. Both ways meet in the entry's key
+(`rc:<_id>`, `chat:<_id>`), so an overlap costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from bot.chatops import command
+from bot.errors import BotError
+from bot.model import MessageId, RoomId, UserId
+from bot.ports import Clock, Entry, Heard, Journal, Json, Lost, Ready, Stream, Workspace
+from bot.relay.conversations import Conversations
+from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
+
+log = logging.getLogger(__name__)
+
+MARK = "heard"
+MARGIN = 60.0
+"""Seconds read again before the mark: link previews delay events by up to 10 s, and servers' clocks differ a little."""
+PERIOD = 180.0
+_MARK_EVERY = 5.0
+_COMMAND_LIFE = 900.0
+"""A command that was typed longer ago than this while the bot was away is not acted upon any more."""
+_BATCH = 200
+
+
+class Listener:
+    def __init__(
+        self,
+        *,
+        stream: Stream,
+        journal: Journal,
+        workspace: Workspace,
+        conversations: Conversations,
+        clock: Clock,
+        bot_username: Callable[[], str],
+        setup_room: Callable[[], RoomId | None],
+        form_rooms: Callable[[], Awaitable[list[RoomId]]],
+    ) -> None:
+        self._stream = stream
+        self._journal = journal
+        self._workspace = workspace
+        self._conversations = conversations
+        self._clock = clock
+        self._bot_username = bot_username
+        self._setup_room = setup_room
+        self._form_rooms = form_rooms
+        """Rooms in which somebody has a form open: their answers must survive a gap too."""
+        self._queue: asyncio.Queue[Heard] = asyncio.Queue(maxsize=10_000)
+        self._bot = UserId("")
+        self._catch_up_now = asyncio.Event()
+        self._marked = 0.0
+        self._marked_when = 0.0
+        self.connected = False
+        self.caught_up = asyncio.Event()
+        """Set once everything that was missed before this start has been read."""
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._store())
+            tasks.create_task(self._catch_up_for_ever())
+            async with aclosing(self._stream.events()) as events:
+                async for event in events:
+                    await self._take(event)
+
+    async def _take(self, event: Ready | Heard | Lost) -> None:
+        match event:
+            case Ready(user):
+                self._bot, self.connected = user, True
+                self._catch_up_now.set()
+            case Lost(why):
+                self.connected = False
+                log.warning("connection to Rocket.Chat lost: %s", why)
+            case Heard():
+                await self._queue.put(event)
+
+    async def _store(self) -> None:
+        """Takes what has come in since the last commit and stores it with the next."""
+        while True:
+            heard = [await self._queue.get()]
+            while len(heard) < _BATCH and not self._queue.empty():
+                heard.append(self._queue.get_nowait())
+            entries = [entry for one in heard if (entry := self._entry(one)) is not None]
+            if entries:
+                await self._journal.append(*entries)
+            self._marked = max([self._marked, *(changed_at(one.message) for one in heard)])
+            if self._clock.now() - self._marked_when > _MARK_EVERY and self.caught_up.is_set():
+                await self._set_mark(self._marked)
+
+    def _entry(self, heard: Heard) -> Entry | None:
+        message = heard.message
+        room = RoomId(str(message.get("rid") or ""))
+        called = self._calls_the_bot(message)
+        if heard.room_type == "l" and not called:
+            if self._conversations.surely_foreign(room) or not is_for_customer(message, self._bot):
+                return None
+            return for_customer(message)
+        if heard.room_type == "d" or room == self._setup_room() or called:
+            return for_bot(message, heard.room_type, self._bot)
+        return None
+
+    def _calls_the_bot(self, message: Json) -> bool:
+        """An agent who calls the bot from a customer's room does not mean the customer."""
+        return command.read(str(message.get("msg") or ""), self._bot_username()) is not None
+
+    async def _catch_up_for_ever(self) -> None:
+        await self._catch_up_now.wait()
+        while True:
+            self._catch_up_now.clear()
+            try:
+                await self.catch_up()
+                self.caught_up.set()
+            except BotError as error:
+                log.warning("catch-up failed, again in a while: %s", error)
+                await self._clock.sleep(5)
+                self._catch_up_now.set()
+            pause = asyncio.create_task(self._clock.sleep(PERIOD))
+            again = asyncio.create_task(self._catch_up_now.wait())
+            await asyncio.wait((pause, again), return_when=asyncio.FIRST_COMPLETED)
+            pause.cancel()
+            again.cancel()
+            await asyncio.gather(pause, again, return_exceptions=True)
+
+    async def catch_up(self) -> None:
+        """Reads what changed since the mark. At the very first start there is nothing of ours that could be missed."""
+        stored = await self._journal.mark(MARK)
+        if stored is None:
+            await self._set_mark(self._clock.now() - MARGIN)
+            return
+        since = float(stored) - MARGIN
+        newest = float(stored)
+        for room in await self._workspace.rooms_since(since):
+            if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
+                continue
+            missed = await self._workspace.messages_since(room, since)
+            await self._journal.append(*self._missed(missed, since))
+            newest = max([newest, *map(changed_at, missed)])
+        setup = self._setup_room()
+        for room in {*await self._form_rooms(), *([setup] if setup else [])}:
+            missed = await self._workspace.messages_since(room, max(since, self._clock.now() - _COMMAND_LIFE))
+            entries = [for_bot(message, "p" if room == setup else "d", self._bot) for message in missed]
+            await self._journal.append(*(entry for entry in entries if entry is not None))
+        await self._set_mark(max(newest, self._marked))
+
+    def _missed(self, messages: list[Json], since: float) -> list[Entry]:
+        """As live, and besides: a message that was written *and* edited in the gap goes out as it now stands."""
+        entries = []
+        for found in messages:
+            message = found
+            if was_edited(found) and changed_at({"ts": found.get("ts")}) >= since:
+                message = {name: value for name, value in found.items() if name not in ("editedAt", "editedBy")}
+            if is_for_customer(message, self._bot):
+                called = self._calls_the_bot(message)
+                entry = for_bot(message, "l", self._bot) if called else for_customer(message)
+                entries += [entry] if entry is not None else []
+        return entries
+
+    async def _set_mark(self, moment: float) -> None:
+        self._marked, self._marked_when = max(self._marked, moment), self._clock.now()
+        await self._journal.set_mark(MARK, str(self._marked))
+
+
+def for_customer(message: Json) -> Entry:
+    at_ms = int(changed_at({"ts": message.get("ts")}) * 1000)
+    return Entry(f"rc:{message['_id']}", f"out:{message['rid']}", "rc.message", {"message": message}, at_ms)
+
+
+def for_bot(message: Json, room_type: str, bot: UserId) -> Entry | None:
+    """A person's message that the bot may have to answer; None for system messages, edits, and the bot's own."""
+    if not is_for_customer(message, bot):
+        return None
+    author = MessageId(str(message["u"]["_id"]))
+    at_ms = int(changed_at({"ts": message.get("ts")}) * 1000)
+    body = {"message": message, "room_type": room_type}
+    return Entry(f"chat:{message['_id']}", f"cmd:{message['rid']}:{author}", "chat.message", body, at_ms)

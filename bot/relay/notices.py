@@ -1,0 +1,98 @@
+"""What the bot says by itself: to the agent in the customer's room, or to the admins in the setup channel.
+
+A notice is an entry like any other (kind `notice`): body `{"room": id or "" for the setup channel, "key": text key,
+"reason": text key or "", "values": {…}}`. It is spoken with a fixed message id, so it appears once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from bot.errors import BotError, GroupMessage, Unsure
+from bot.model import Pair, Post, RoomId
+from bot.ports import Entry, Outcome, Workspace
+from bot.rocketchat.compose import notice_id
+from bot.rocketchat.parse import chat_message
+from bot.translations import Translate
+from bot.whatsapp import parse
+from bot.whatsapp.markup import inert_line
+
+_QUOTED = 80
+SETUP = ""
+
+
+def notice(id: str, room: str, sentence: str, *, reason: str = "", **values: str | int) -> Entry:
+    body = {"room": room, "key": sentence, "reason": reason, "values": values}
+    return Entry(key=f"notice:{id}", lane=f"say:{room}", kind="notice", body=body)
+
+
+def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
+    """Who has to know that this entry became a dead letter, and in which words."""
+    sentence = error.sentence if isinstance(error, BotError) else BotError.sentence
+    values = {"said": "", **(error.values if isinstance(error, BotError) else {})}
+    if isinstance(error, BotError) and error.said and not values["said"]:
+        values["said"] = error.said
+    match entry.kind:
+        case "rc.message":
+            message = chat_message(entry.body["message"])
+            if message is None:
+                return ()
+            text = "notice.perhaps_sent" if isinstance(error, Unsure) else "notice.not_sent"
+            quoted = _quote(message.text)
+            return (notice(entry.key, message.room, text, reason=sentence, text=quoted, **_clean(values)),)
+        case "wa.message" if isinstance(error, GroupMessage):
+            day = int(entry.first_at or time.time()) // 86400
+            key = f"group:{entry.source}:{error.said}:{day}"
+            return (notice(key, SETUP, "notice.group", reason=sentence, number=f"+{entry.source}"),)
+        case "wa.message":
+            contact = parse.message(entry.body).sender
+            who = inert_line(contact.name, 60) or contact.phone or contact.contact
+            return (
+                notice(
+                    entry.key, SETUP, "notice.not_shown", reason=sentence, contact=who, number=f"+{entry.source}",
+                    **_clean(values),
+                ),
+            )  # fmt: skip
+        case "chat.message":
+            message = chat_message(entry.body["message"])
+            if message is None:
+                return ()
+            return (notice(entry.key, message.room, "notice.command_failed", reason=sentence, **_clean(values)),)
+        case _:
+            return ()
+
+
+def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
+    """WhatsApp took the message and could not deliver it after all."""
+    values: dict[str, str | int] = {"said": error.said, **error.values}
+    return notice(
+        f"failed:{pair.wamid}", pair.room, "notice.failed_later_plain", reason=error.sentence, **_clean(values)
+    )
+
+
+class Notices:
+    """Handler of `notice` entries."""
+
+    def __init__(self, workspace: Workspace, setup_room: Callable[[], Awaitable[RoomId]], t: Translate) -> None:
+        self._workspace = workspace
+        self._setup_room = setup_room
+        self._t = t
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        body = entry.body
+        values: Mapping[str, str | int] = body["values"]
+        reason = self._t(body["reason"], **values) if body["reason"] else ""
+        text = self._t(body["key"], **{**values, "reason": reason})
+        room = RoomId(body["room"]) if body["room"] else await self._setup_room()
+        await self._workspace.say(room, notice_id(entry.key), Post(text))
+        return Outcome({"room": room})
+
+
+def _quote(text: str) -> str:
+    line = inert_line(text, _QUOTED)
+    return f"{line}…" if len(text) > _QUOTED else line
+
+
+def _clean(values: Mapping[str, str | int]) -> dict[str, str | int]:
+    return {name: inert_line(value, 200) if isinstance(value, str) else value for name, value in values.items()}

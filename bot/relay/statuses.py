@@ -1,0 +1,59 @@
+"""What became of a message: recorded, never backwards, and a failure told to the agent.
+
+Statuses come in any order, twice, before the answer of the send is stored, and for messages of other systems on the
+same number (Meta: whatsapp/webhooks/reference/messages/status).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.errors import Trouble
+from bot.model import Pair, Status
+from bot.ports import Entry, Journal, Outcome
+from bot.relay import notices
+from bot.relay.outbound import read_opaque
+from bot.whatsapp import parse
+from bot.whatsapp.error_codes import from_wire
+
+_RANK = {"": 0, "sent": 1, "failed": 2, "delivered": 3, "read": 4, "played": 5}
+_EARLY_LOOKS = 4
+"""How often a status without a known message is looked at again, because the answer of its send may be on its way."""
+
+
+def later(now: str, new: str) -> str:
+    """The state that counts. `failed` replaces only `sent`; nothing goes backwards; unknown words change nothing."""
+    return new if _RANK.get(new, -1) > _RANK.get(now, 0) else now
+
+
+class Statuses:
+    """Handler of `wa.status` entries."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        if entry.body.get("field") == "calls":
+            return Outcome({"ignored": "status of a call"})
+        status = parse.status(entry.body)
+        pair = await self._journal.pair(status.wamid)
+        if pair is None:
+            return await self._early_or_foreign(entry, status)
+        state = later(pair.state, status.state)
+        if state == pair.state:
+            return Outcome({"state": status.state, "kept": pair.state})
+        if state == "failed":
+            await self._journal.append(notices.failed_later(entry, pair, from_wire(status.errors)))
+        return Outcome({"state": state}, pairs=(_with(pair, state, status.at),))
+
+    async def _early_or_foreign(self, entry: Entry, status: Status) -> Outcome:
+        ours = read_opaque(status.opaque)
+        if ours is not None and await self._journal.confirm(*ours, status.wamid):
+            raise Trouble("its message is being confirmed", after=0.5)
+        if entry.tries < _EARLY_LOOKS:
+            raise Trouble("its message is not known yet")
+        return Outcome({"ignored": "a message that this bot did not send"})
+
+
+def _with(pair: Pair, state: str, at: float) -> Pair:
+    return replace(pair, state=state, state_at=at)

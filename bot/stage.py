@@ -1,0 +1,284 @@
+"""A stage for demo and stories: a small Rocket.Chat, a small 360Dialog, and the bot between them, on loopback.
+
+The people on it use what people use: chat messages, buttons, the real form over HTTP, a phone. Nothing here reaches
+into the bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Literal
+
+import aiohttp
+from pydantic import SecretStr
+
+from bot import app
+from bot.config import App, Dialog360, RocketChat, Server, Settings, Storage
+from bot.sandbox.dialog360 import Customer, Dialog360Sandbox, SandboxNumber
+from bot.sandbox.rocketchat import RocketChatSandbox, User
+
+LINK = re.compile(r"https?://[^\s)>\]\"|]+/forms/[A-Za-z0-9_-]+")
+TIMEOUT = 15.0
+BOT = "whatsapp.bot"
+PASSWORD = "of the demo's bot"  # noqa: S105 - it opens nothing but a simulator on loopback
+
+
+@dataclass
+class Page:
+    """What a browser would show: the form's fields with their values, the submit buttons in order, and the text."""
+
+    status: int
+    url: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+    choices: dict[str, dict[str, str]] = field(default_factory=dict)
+    """For each drop-down: label → value."""
+    text: str = ""
+
+
+class Stage:
+    """Everybody on it, by name."""
+
+    def __init__(self, rc: RocketChatSandbox, wa: Dialog360Sandbox, settings: Settings, http: aiohttp.ClientSession):
+        self.rc = rc
+        self.wa = wa
+        self.settings = settings
+        self.http = http
+        self.admin: User = rc.add_user("ada", name="Ada Admin", roles=("admin", "user"))
+        self.agent: User = rc.add_user("ben", name="Ben Agent", roles=("livechat-agent", "user"))
+        self.bot_user: User = rc.add_user(
+            BOT, name="WhatsApp", roles=("bot", "livechat-manager", "user"), password=PASSWORD
+        )
+        self.number: SandboxNumber = wa.add_number("+4915112345678", name="Demo Shop")
+        self.customer: Customer = wa.customer("+491701234567", name="Maria")
+        self.bot: app.Bot | None = None
+        self._running = AsyncExitStack()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Starts the bot and waits until it says that it is ready."""
+        self.bot = await self._running.enter_async_context(app.running(self.settings))
+        async with asyncio.timeout(TIMEOUT):
+            await self.bot.ready.wait()
+
+    async def stop(self) -> None:
+        self.bot = None
+        await self._running.aclose()
+        await self.kill()
+
+    async def start_process(self) -> None:
+        """Starts the real program, as an operator does, and waits until `/readyz` says 200."""
+        config = self.settings.storage.data_dir.parent / "config.toml"
+        config.write_text(config_text(self.settings), encoding="utf-8")
+        command = (sys.executable, "-m", "bot", "run", "--config", str(config))
+        self._process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[1])
+        await self.alive()
+
+    async def alive(self) -> None:
+        """Waits for a process that is just starting."""
+        async with asyncio.timeout(TIMEOUT):
+            while not await self._is_ready():  # noqa: ASYNC110 - another process has no event to wait for
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """Signal 9: no chance to tidy up."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._process = None
+
+    async def _is_ready(self) -> bool:
+        try:
+            async with self.http.get(f"{self.settings.server.public_url}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    @property
+    def setup_room(self) -> str:
+        room = self.rc.room_named(self.settings.rocketchat.setup_channel)
+        assert room is not None, "the bot makes it at its first start"
+        return str(room["_id"])
+
+    def from_bot(self, room: str) -> list[dict[str, Any]]:
+        return [message for message in self.rc.messages(room) if message["u"]["_id"] == self.bot_user.id]
+
+    async def command(self, text: str, room: str | None = None, user: User | None = None) -> dict[str, Any]:
+        """Types something at the bot and waits for its answer."""
+        room = room or self.setup_room
+        before = len(self.from_bot(room))
+        await self.rc.write(user or self.admin, room, text)
+        answers = await self.rc.until(lambda: self.from_bot(room)[before:], timeout=TIMEOUT)
+        return dict(answers[0])
+
+    async def connect(self, number: SandboxNumber | None = None, **fields: str) -> Page:
+        """Connects a number as a newcomer would: command, link, form, submit (and confirm, when asked)."""
+        number = number or self.number
+        answer = await self.command("!whatsapp-360d-cloud connect")
+        page = await self.open(link_in(answer))
+        page = await self.submit(page, api_key=number.api_key, phone_number=number.phone, **fields)
+        for _ in range(3):
+            if not page.fields:
+                break
+            page = await self.submit(page)
+        return page
+
+    async def open(self, url: str) -> Page:
+        async with self.http.get(url) as answer:
+            return read_page(answer.status, url, await answer.text())
+
+    async def submit(self, page: Page, /, button: str | None = None, **fields: str) -> Page:
+        """Presses the named submit button, or the first one, with these fields changed."""
+        pressed = next((one for one in page.buttons if button is None or one[1] == button), None)
+        data = {**page.fields, **fields, **({pressed[0]: pressed[1]} if pressed and pressed[0] else {})}
+        async with self.http.post(page.url, data=data) as answer:
+            return read_page(answer.status, page.url, await answer.text())
+
+    def rooms_of(self, customer: Customer | None = None) -> list[dict[str, Any]]:
+        """The customer's conversations as agents have them, oldest first."""
+        phone = (customer or self.customer).phone
+        rooms = [room for room in self.rc.rooms.values() if room["t"] == "l"]
+        return [room for room in rooms if phone in str(self.rc.core.world.visitors[room["v"]["_id"]].get("phone"))]
+
+    async def agent_room(self, customer: Customer | None = None) -> str:
+        """The customer's open conversation, as soon as there is one."""
+        found = await self.rc.until(
+            lambda: [room for room in self.rooms_of(customer) if room.get("open")], timeout=TIMEOUT
+        )
+        return str(found[-1]["_id"])
+
+    def from_customer(self, room: str) -> list[str]:
+        """What the agent reads of the customer, in order."""
+        return [m["msg"] for m in self.rc.messages(room) if m.get("token") and not m.get("t")]
+
+    async def agent_reads(self, text: str, customer: Customer | None = None) -> str:
+        """Waits until the agent has this line in an open room of the customer; returns the room."""
+        room = await self.agent_room(customer)
+        await self.rc.until(lambda: any(text in line for line in self.from_customer(room)), timeout=TIMEOUT)
+        return room
+
+    async def customer_reads(self, text: str, customer: Customer | None = None) -> None:
+        who = customer or self.customer
+        await self.wa.until(lambda: any(one.text == text for one in who.received), timeout=TIMEOUT)
+
+
+def link_in(message: Mapping[str, Any]) -> str:
+    """The address of the form in a bot's message: in its text, or behind a button."""
+    places = [str(message.get("msg", "")), *(str(attachment) for attachment in message.get("attachments") or ())]
+    for place in places:
+        found = LINK.search(place)
+        if found:
+            return found.group().rstrip("'\",")
+    raise LookupError(f"no link in: {message.get('msg')}")
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = Page(0, "")
+        self._select = self._option = self._area = ""
+        self._quiet = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        have = {name: value or "" for name, value in attrs}
+        name = have.get("name", "")
+        self._quiet = tag in ("style", "script")
+        if tag == "input" and have.get("type") not in ("submit", "checkbox", "radio"):
+            self.page.fields[name] = have.get("value", "")
+        elif tag in ("button", "input"):
+            self.page.buttons.append((name, have.get("value", "")))
+        elif tag == "textarea":
+            self._area = name
+            self.page.fields[name] = ""
+        elif tag == "select":
+            self._select = name
+            self.page.choices[name] = {}
+            self.page.fields[name] = ""
+        elif tag == "option":
+            self._option = have.get("value", "")
+            if "selected" in have:
+                self.page.fields[self._select] = self._option
+
+    def handle_endtag(self, tag: str) -> None:
+        self._quiet = False
+        if tag == "textarea":
+            self._area = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.page.fields[self._area] += data
+        elif self._option is not None and self._select and self.lasttag == "option" and data.strip():
+            self.page.choices[self._select][data.strip()] = self._option
+        elif data.strip() and not self._quiet:
+            self.page.text += data.strip() + "\n"
+
+
+def read_page(status: int, url: str, html: str) -> Page:
+    reader = _Reader()
+    reader.feed(html)
+    reader.page.status, reader.page.url = status, url
+    return reader.page
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def config_text(settings: Settings) -> str:
+    """The settings of a stage as the file that an operator would write."""
+    return f"""
+[rocketchat]
+url = "{settings.rocketchat.url}"
+username = "{settings.rocketchat.username}"
+password = "{settings.rocketchat.password.get_secret_value()}"
+setup_members = {json.dumps(settings.rocketchat.setup_members)}
+
+[dialog360]
+base_url = "{settings.dialog360.base_url}"
+
+[server]
+port = {settings.server.port}
+public_url = "{settings.server.public_url}"
+
+[storage]
+data_dir = "{settings.storage.data_dir}"
+"""
+
+
+@asynccontextmanager
+async def staged(
+    *, flavour: Literal["monolith", "streamer"] = "monolith", start: bool = True, **app_settings: Any
+) -> AsyncIterator[Stage]:
+    """Both sandboxes with people in them, and the started bot in between; `start=False`: not yet."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="whatsapp-stage-")))
+        rc = await stack.enter_async_context(RocketChatSandbox(flavour=flavour))
+        wa = await stack.enter_async_context(Dialog360Sandbox(allow_local_webhooks=True))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        port = free_port()
+        settings = Settings(
+            rocketchat=RocketChat(
+                url=rc.url, username=BOT, password=SecretStr(PASSWORD), setup_members=["ada"]
+            ),
+            dialog360=Dialog360(base_url=wa.url),
+            server=Server(port=port, public_url=f"http://127.0.0.1:{port}"),
+            app=App(**app_settings),
+            storage=Storage(data_dir=folder / "data"),
+        )
+        stage = Stage(rc, wa, settings, http)
+        stack.push_async_callback(stage.stop)
+        if start:
+            await stage.start()
+        yield stage

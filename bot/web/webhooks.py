@@ -1,0 +1,49 @@
+"""The edge for 360Dialog: checks who calls, stores what came, answers 200. It does not read what the message means.
+
+360Dialog signs nothing for direct clients; the only proof of origin are the unguessable address of the number and the
+secret header that we registered with it (docs.360dialog.com: webhook "headers"). Only the status 200 counts as
+delivered; anything else is sent again for days, so nothing is ever acknowledged before the disk has it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+
+from aiohttp import web
+
+from bot.ports import Clock, Journal, Registry
+from bot.whatsapp.envelope import entries
+
+log = logging.getLogger(__name__)
+
+SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
+LARGEST = 4 * 1024 * 1024
+"""Bytes. Meta's webhooks hold up to 3 MB."""
+
+
+class Webhooks:
+    def __init__(self, registry: Registry, journal: Journal, clock: Clock, app_id: str) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._clock = clock
+        self._path = f"/api/apps/private/{app_id}/{{key}}/incoming"
+        self.closing = False
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post(self._path, self.incoming)]
+
+    async def incoming(self, request: web.Request) -> web.Response:
+        """404 unknown address · 401 wrong secret · 413 too large · 503 stopping or disk trouble · 200 stored."""
+        number = await self._registry.number_of_hook(request.match_info["key"])
+        if number is None:
+            raise web.HTTPNotFound
+        given = request.headers.get(SECRET_HEADER, "")
+        if not hmac.compare_digest(given.encode(), number.hook_secret.encode()):
+            log.warning("a webhook for number …%s came without the right secret header", number.id[-4:])
+            raise web.HTTPUnauthorized
+        if self.closing:
+            raise web.HTTPServiceUnavailable
+        body = await request.read()
+        await self._journal.append(*entries(body, number.id, self._clock.now()))
+        return web.Response(text="ok")

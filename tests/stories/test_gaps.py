@@ -1,0 +1,123 @@
+"""What breaks, and what is missing afterwards: nothing."""
+
+import asyncio
+from typing import Literal
+
+import pytest
+
+from bot.stage import staged
+from tests.stories import webhooks
+
+
+@pytest.mark.parametrize("flavour", ["monolith", "streamer"])
+async def test_what_an_agent_wrote_during_a_gap_is_caught_up_once(flavour: Literal["monolith", "streamer"]) -> None:
+    async with staged(flavour=flavour) as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.rc.write(stage.agent, room, "before")
+        await stage.customer_reads("before")
+
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        await stage.rc.write(stage.agent, room, "in the gap")
+        edited = await stage.rc.write(stage.agent, room, "in the gap, wrong")
+        await stage.rc.edit(stage.agent, edited["_id"], "in the gap, edited")
+        stage.rc.refuse_sockets(False)
+        await stage.customer_reads("in the gap, edited")
+        await stage.rc.write(stage.agent, room, "after")
+        await stage.customer_reads("after")
+
+        assert [one.text for one in stage.customer.received] == ["before", "in the gap", "in the gap, edited", "after"]
+
+
+async def test_webhooks_are_taken_while_rocket_chat_is_away() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        stage.rc.levers.add("livechat/", times=3, status=502, body="<html>bad gateway</html>")
+        await stage.customer.write(stage.number, "one")
+        await stage.customer.write(stage.number, "two")
+        await stage.agent_reads("two")
+
+        assert stage.from_customer(room) == ["hi", "one", "two"]
+        assert all(delivery.statuses == [200] for delivery in stage.wa.deliveries)
+
+
+async def test_an_answer_of_rocket_chat_that_got_lost_doubles_nothing() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        stage.rc.levers.add("livechat/message", times=2, when="after", drop=True)
+        await stage.customer.write(stage.number, "one")
+        await stage.customer.write(stage.number, "two")
+        await stage.agent_reads("two")
+
+        assert stage.from_customer(room) == ["hi", "one", "two"]
+
+
+async def test_an_answer_of_whatsapp_that_got_lost_is_settled_by_the_status() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        stage.wa.levers.add("/messages", when="after", drop=True)
+        await stage.rc.write(stage.agent, room, "one")
+        await stage.rc.write(stage.agent, room, "two")
+        await stage.customer_reads("two")
+
+        assert [one.text for one in stage.customer.received] == ["one", "two"]
+        assert not [m for m in stage.from_bot(room) if "erhaps" in m["msg"]]
+
+
+async def test_a_busy_whatsapp_gets_the_message_later_and_in_order() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        said = "You have exceeded the endpoint rate limit"
+        limit = {"meta": {"success": False, "http_code": 400, "developer_message": said}}
+        stage.wa.levers.add("/messages", times=2, status=400, body=limit)
+        await stage.rc.write(stage.agent, room, "one")
+        await stage.rc.write(stage.agent, room, "two")
+        await stage.customer_reads("two")
+
+        assert [one.text for one in stage.customer.received] == ["one", "two"]
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+async def test_the_agent_reads_why_whatsapp_refuses(how: Literal["sync", "async"]) -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        stage.wa.window_errors = how
+        stage.wa.clock_offset = 25 * 3600
+
+        await stage.rc.write(stage.agent, room, "too late")
+        notice = await stage.rc.until(lambda: stage.from_bot(room))
+
+        assert "24 hours" in notice[0]["msg"]
+        assert stage.customer.received == []
+
+
+async def test_every_webhook_twice_and_at_once_appears_once_and_in_order() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        people = [stage.wa.customer(f"+4917000000{n:02}", name=f"Person {n}") for n in range(5)]
+
+        async def talk(person: int) -> None:
+            for number in range(10):
+                body = webhooks.text(stage.number, people[person], f"{person}-{number}", 1_790_000_000 + number)
+                assert await stage.wa.deliver(stage.number, body, times=2, concurrently=True) == [200, 200]
+
+        await asyncio.gather(*(talk(person) for person in range(5)))
+        for person in range(5):
+            room = await stage.agent_reads(f"{person}-9", people[person])
+            assert stage.from_customer(room) == [f"{person}-{number}" for number in range(10)]
