@@ -26,6 +26,7 @@ Derive = Callable[[str], bytes]
 
 KEPT = 24 * 3600.0
 """Seconds for which a finished or forgotten form is remembered, so that its link can say what became of it."""
+_LINK = "link of this form"
 
 
 class Sessions:
@@ -77,7 +78,8 @@ class Sessions:
         return self.with_link(self.touched(session))
 
     async def put(self, session: FormSession) -> None:
-        await self._registry.put_session(session.document())
+        """The link in what was said last is left out of the store, and put in again when it is read."""
+        await self._registry.put_session(_swapped(session, self.link(session), _LINK).document())
 
     async def replace_open(self, session: FormSession) -> None:
         """Stores a new session; an older one of the same person in the same room is closed."""
@@ -120,7 +122,16 @@ class Sessions:
                 await self.put(replace(one, secrets={}, answers={}))
 
     async def _all(self) -> list[FormSession]:
-        return [FormSession.of(document) for document in await self._registry.sessions()]
+        stored = [FormSession.of(document) for document in await self._registry.sessions()]
+        return [_swapped(session, _LINK, self.link(session)) for session in stored]
+
+
+def _swapped(session: FormSession, old: str, new: str) -> FormSession:
+    if session.said is None:
+        return session
+    buttons = tuple(replace(one, opens=new) if one.opens == old else one for one in session.said.buttons)
+    link = new if session.said.link == old else session.said.link
+    return replace(session, said=replace(session.said, buttons=buttons, link=link))
 
 
 def _hash(ticket: str) -> str:

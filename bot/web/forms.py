@@ -272,6 +272,8 @@ async def _posted(request: web.Request) -> dict[str, str]:
     for name, value in data.items():
         if isinstance(value, str):
             values.setdefault(name, value)
+        elif isinstance(value, web.FileField):
+            value.file.close()
     return values
 
 

@@ -3,6 +3,7 @@ levers for what they answer."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,10 +48,14 @@ class FakeWorkspace:
     deleted: list[MessageId] = field(default_factory=list)
     failing: dict[str, BotError] = field(default_factory=dict)
     """Method → what it raises."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, and then a new one, when something is said."""
 
     async def say(self, room: RoomId, id: MessageId, post: Post) -> None:
         self._may_fail("say")
         self.said.setdefault(id, (room, post))
+        self.news.set()
+        self.news = asyncio.Event()
 
     async def delete(self, room: RoomId, id: MessageId) -> None:
         self._may_fail("delete")
