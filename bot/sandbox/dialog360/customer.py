@@ -106,6 +106,10 @@ class Customer:
                 return await self.send(received.number, type=kind, **parts)
         raise LookupError(f"nothing to tap is labelled {label!r}")
 
+    def choices(self, received: Received) -> list[str]:
+        """What can be tapped below a message."""
+        return [label for label, *_ in _choices(received, self._sandbox.quick_replies)]
+
     def window_open(self, number: SandboxNumber, now: float) -> bool:
         """Whether this customer wrote within 24 hours, by the time of the message."""
         return now - self.seen_at.get(number.phone_number_id, float("-inf")) < 86400

@@ -1,0 +1,9 @@
+"""The demo as one page: a customer's phone beside the workspace, live. Everything on it happens in the simulators.
+
+view     what the page shows, as plain JSON          server   the page, its stream of states, what people do on it
+static   html (all words), css, js (draws text as text, never as markup of the page)
+"""
+
+from bot.sandbox.page.server import DemoPage
+
+__all__ = ["DemoPage"]
