@@ -43,7 +43,7 @@ class SetupChannel:
         self._t = t
         self._view = ChatView(t)
         self._name = name
-        self._members = members
+        self._members = [name.lstrip("@") for name in members]
         self._question = question
         """What is asked below the instructions."""
 
@@ -56,9 +56,9 @@ class SetupChannel:
         if made and channel.get("name") != self._name:
             await self._once(room, "renamed", Reply("setup.renamed", {"name": self._name}))
         await self._once(room, "instructions", Reply("setup.instructions", {"slash": SLASH}, layout="setup"))
-        await self._once(room, "question", self._question)
         await self._invite(room)
         await self._let_slash_commands_through(room)
+        await self._once(room, "question", self._question)
         return room
 
     async def _find_or_make(self) -> tuple[Json, bool]:

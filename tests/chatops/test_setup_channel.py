@@ -1,0 +1,194 @@
+"""The setup channel on a Rocket.Chat in memory: made once, found again whatever happened to it, furnished once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.chatops.setup_channel import SLASH_SETTING, SetupChannel
+from bot.errors import BotError
+from bot.model import RoomId
+from bot.rocketchat.credentials import Credentials
+from bot.rocketchat.rest import Admin
+from bot.storage.registry import TinyRegistry
+from bot.storage.secrets import Vault
+from bot.translations import translator
+from commands import account
+from tests.adapters.rocketchat_stage import HurriedClock, Stage
+from tests.adapters.rocketchat_stage import stage as set_up
+
+NAME = "omnichannel-whatsapp-cloud-api-setup"
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with set_up() as found:
+        yield found
+
+
+def channel(stage: Stage, folder: Path, members: Sequence[str] = ()) -> SetupChannel:
+    """As a start of the bot makes it: nothing in memory."""
+    return SetupChannel(
+        admin=stage.admin,
+        workspace=stage.livechat,
+        registry=TinyRegistry(folder / "registry.json", Vault(folder / "secret.key")),
+        t=translator("en"),
+        name=NAME,
+        members=members,
+        question=account.question(),
+    )
+
+
+def texts(stage: Stage, room: RoomId) -> list[str]:
+    return [message["msg"] for message in stage.rc.messages(room) if not message.get("t")]
+
+
+def buttons(message: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(action["text"], action["msg"]) for action in message["attachments"][0]["actions"]]
+
+
+async def test_the_channel_is_made_and_furnished(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path, ["anna"]).ensure()
+
+    made = stage.rc.room_named(NAME)
+    assert made is not None
+    assert (made["_id"], made["t"]) == (room, "p")
+    assert made["topic"] == "WhatsApp numbers of this workspace (360Dialog Cloud API)"
+    assert made["description"].startswith("Connect WhatsApp numbers here")
+    assert await stage.admin.members(room) == {"bridge", "anna"}
+    instructions, *_, question = texts(stage, room)
+    assert "/whatsapp-360d-cloud connect" in instructions
+    assert question == "Do you currently have a 360Dialog account? If you don't, we'll create one."
+
+
+async def test_the_questions_buttons_post_what_the_bot_understands(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+
+    asked = next(m for m in stage.rc.messages(room) if m["msg"].startswith("Do you currently"))
+    assert buttons(asked) == [("Yes", "!whatsapp-360d-cloud account yes"), ("No", "!whatsapp-360d-cloud account no")]
+
+
+async def test_a_second_start_says_nothing_again(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path, ["nobody"]).ensure()
+    before = stage.rc.messages(room)
+
+    assert await channel(stage, tmp_path, ["nobody"]).ensure() == room
+
+    assert stage.rc.messages(room) == before
+
+
+async def test_what_people_deleted_does_not_come_back(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+    first = next(m for m in stage.rc.messages(room) if not m.get("t"))
+    await stage.livechat.delete(room, first["_id"])
+
+    await channel(stage, tmp_path).ensure()
+
+    assert first["msg"] not in texts(stage, room)
+
+
+async def test_a_renamed_channel_is_still_the_channel(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+    stage.rc.rooms[room]["name"] = stage.rc.rooms[room]["fname"] = "whatsapp"
+
+    assert await channel(stage, tmp_path).ensure() == room
+    assert stage.rc.room_named(NAME) is None
+
+
+async def test_a_topic_that_people_wrote_stays(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+    await stage.admin.set_topic(room, "Ask Ada")
+
+    await channel(stage, tmp_path).ensure()
+
+    assert stage.rc.rooms[room]["topic"] == "Ask Ada"
+
+
+async def test_a_channel_that_was_deleted_is_made_anew(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+    del stage.rc.rooms[room]
+
+    anew = await channel(stage, tmp_path).ensure()
+
+    assert anew != room
+    assert len(texts(stage, anew)) >= 2
+
+
+async def test_a_channel_that_was_prepared_for_the_bot_is_taken(stage: Stage, tmp_path: Path) -> None:
+    prepared = await stage.admin.create_private_channel(NAME)
+
+    assert await channel(stage, tmp_path).ensure() == prepared["_id"]
+
+
+async def test_when_the_name_is_taken_by_an_invisible_room_another_is_made_and_said(
+    stage: Stage, tmp_path: Path
+) -> None:
+    boss = stage.rc.add_user("boss", roles=("user", "admin"))
+    async with aiohttp.ClientSession() as session:
+        login = Credentials(stage.rc.url, session, HurriedClock(), user_id=boss.id, token=stage.rc.token_for(boss))
+        await Admin(stage.rc.url, login).create_private_channel(NAME)
+
+    room = await channel(stage, tmp_path).ensure()
+
+    assert stage.rc.rooms[room]["name"] == f"{NAME}-2"
+    assert f"The name #{NAME} is taken by a room that I cannot see, so I made this one." in texts(stage, room)
+    assert await channel(stage, tmp_path / "lost").ensure() == room
+
+
+async def test_people_who_do_not_exist_are_named(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path, ["anna", "nobody", "noone"]).ensure()
+
+    assert await stage.admin.members(room) == {"bridge", "anna"}
+    assert any("I could not invite these people here: nobody, noone." in text for text in texts(stage, room))
+
+
+async def test_who_is_there_already_is_not_invited_again(stage: Stage, tmp_path: Path) -> None:
+    await channel(stage, tmp_path, ["anna"]).ensure()
+    calls = stage.asked("groups.invite")
+
+    await channel(stage, tmp_path, ["@anna"]).ensure()
+
+    assert stage.asked("groups.invite") == calls == 1
+
+
+async def test_slash_commands_are_let_through_where_the_account_may(tmp_path: Path) -> None:
+    async with set_up(password=True, roles=("user", "bot", "livechat-manager", "admin")) as stage:
+        room = await channel(stage, tmp_path).ensure()
+
+        assert stage.rc.settings[SLASH_SETTING] is True
+        assert len(texts(stage, room)) == 2
+
+
+async def test_where_it_may_not_one_line_says_who_must_do_what(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+
+    (told,) = (text for text in texts(stage, room) if SLASH_SETTING in text)
+    assert "Administration" in told
+    assert "`!whatsapp-360d-cloud`" in told
+    assert stage.rc.settings[SLASH_SETTING] is False
+
+
+async def test_nothing_is_said_about_a_setting_that_is_on(stage: Stage, tmp_path: Path) -> None:
+    stage.rc.settings[SLASH_SETTING] = True
+
+    room = await channel(stage, tmp_path).ensure()
+
+    assert not any(SLASH_SETTING in text for text in texts(stage, room))
+
+
+@pytest.mark.parametrize("path", ["groups.create", "groups.members", "chat.sendMessage", "settings.public", "setTopic"])
+async def test_a_start_that_broke_halfway_is_finished_by_the_next(stage: Stage, tmp_path: Path, path: str) -> None:
+    stage.rc.levers.add(path, when="after", drop=True, times=1)
+    with suppress(BotError):
+        await channel(stage, tmp_path).ensure()
+
+    room = await channel(stage, tmp_path).ensure()
+
+    assert [room["name"] for room in stage.rc.rooms.values() if room["t"] == "p"] == [NAME]
+    said = texts(stage, room)
+    assert len(said) == len(set(said)) == 3
