@@ -2,7 +2,8 @@
 
 `monolith` is Meteor's own server (meteor/meteor packages/ddp-server/livedata_server.js), `streamer` the separate
 process of microservice deployments (Rocket.Chat ee/apps/ddp-streamer/src/{Server,Client,configureServer}.ts). They
-differ in the first frame, version check, protocol errors, password login, order of result and updated, rate limits, logout and heartbeat.
+differ in the first frame, version check, protocol errors, password login, order of result and updated, rate limits,
+logout and heartbeat.
 """
 
 from __future__ import annotations

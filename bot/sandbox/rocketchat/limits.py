@@ -26,8 +26,9 @@ class Verdict:
 
 
 class Rule:
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock, self._start = clock, clock()
+    def __init__(self, clock: Callable[[], float], start: float) -> None:
+        """Windows follow each other from `start`, when the server came up."""
+        self._clock, self._start = clock, start
         self._counts: dict[str, int] = {}
 
     def count(self, key: str, allowed: int, interval_ms: int) -> Verdict:
@@ -45,7 +46,7 @@ class RestLimits:
     """Ten calls a minute per address, route and method, unless the route says otherwise."""
 
     def __init__(self, world: World) -> None:
-        self._world, self._rules = world, dict[str, Rule]()
+        self._world, self._rules, self._start = world, dict[str, Rule](), world.clock()
 
     def count(self, route: str, ip: str, own: tuple[int, int] | None) -> Verdict | None:
         """None while the limiter is switched off."""
@@ -56,7 +57,7 @@ class RestLimits:
             settings["API_Enable_Rate_Limiter_Limit_Calls_Default"],
             settings["API_Enable_Rate_Limiter_Limit_Time_Default"],
         )
-        rule = self._rules.setdefault(route, Rule(self._world.clock))
+        rule = self._rules.setdefault(route, Rule(self._world.clock, self._start))
         return rule.count(ip, allowed, interval)
 
 
@@ -68,7 +69,7 @@ class DdpLimits:
     """Methods and subscriptions alike, monolith only. The rule per address spares 127.0.0.1: left out here."""
 
     def __init__(self, world: World) -> None:
-        self._world, self._rules = world, dict[str, Rule]()
+        self._world, self._rules, self._start = world, dict[str, Rule](), world.clock()
 
     def check(self, kind: str, name: str, connection: str, user_id: str | None) -> None:
         """Raises too-many-requests."""
@@ -100,4 +101,4 @@ class DdpLimits:
             yield self._rule(f"{setting} {factor}").count(key, allowed, settings[f"{setting}_Interval_Time"] * factor)
 
     def _rule(self, name: str) -> Rule:
-        return self._rules.setdefault(name, Rule(self._world.clock))
+        return self._rules.setdefault(name, Rule(self._world.clock, self._start))

@@ -106,25 +106,32 @@ class Livechat:
         idle = self.world.settings["Livechat_enabled_when_agent_idle"]
         return user.available and (idle or user.status not in ("offline", "away"))
 
-    def agents_online(self, department: str | None = None, *, fallback: bool = True) -> list[User]:
-        """Agents who can take a chat now; of the fallback department when the department has none."""
+    def agents_online(self, department: str | None = None) -> list[User]:
+        """Agents who can take a chat now."""
         world = self.world
         if department is None:
             return [user for user in world.users.values() if self.online(user)]
         known = world.departments.get(department)
         if known is None:
             return []
-        found = [world.users[id] for id in known.agents if id in world.users and self.online(world.users[id])]
-        if not found and fallback and known.fallback:
-            return self.agents_online(known.fallback, fallback=False)
-        return found
+        return [world.users[id] for id in known.agents if id in world.users and self.online(world.users[id])]
+
+    def staffed(self, department: str | None) -> str | None:
+        """The department if somebody is online there, else the first of its fallbacks that has somebody."""
+        tried: set[str] = set()
+        while department and department in self.world.departments and department not in tried:
+            if self.agents_online(department):
+                return department
+            tried.add(department)
+            department = self.world.departments[department].fallback
+        return None
 
     def _next_agent(self, department: str | None) -> User | None:
         """Auto_Selection: fewest open chats; bots only by Livechat_assign_new_conversation_to_bot."""
         if self.world.settings["Livechat_Routing_Method"] != "Auto_Selection":
             return None
         bots = self.world.settings["Livechat_assign_new_conversation_to_bot"]
-        agents = [user for user in self.agents_online(department, fallback=False) if bots or "bot" not in user.roles]
+        agents = [user for user in self.agents_online(department) if bots or "bot" not in user.roles]
         return min(agents, key=lambda user: (self._chats(user), user.username), default=None)
 
     def _chats(self, user: User) -> int:
@@ -164,10 +171,12 @@ class Livechat:
         department: str | None = visitor.get("department")
         if agent is None and not department:
             department = self._required_department()
+        staffed = self.staffed(department)
         if not world.settings["Livechat_accept_chats_with_no_agents"]:
-            free = self.online(agent) if agent is not None else bool(self.agents_online(department))
-            if not free:
+            free = bool(staffed) if department else bool(self.agents_online())
+            if not (self.online(agent) if agent is not None else free):
                 raise NO_AGENT
+        department = staffed or department
         await world.gap()
         if self.unique_rooms and self.open_room(visitor["token"]) is not None:
             raise PlainError(
@@ -289,25 +298,21 @@ class Livechat:
         """closeRoom: `livechat-close` with the comment, subscriptions and inquiry removed, `open` unset."""
         world, rid = self.world, room["_id"]
         now: datetime = world.now()
-        if user is not None:
-            closer, by, extra = "user", user.short(), {}
-        else:
-            by = {key: (visitor or room["v"])[key] for key in ("_id", "username")}
-            closer, extra = "visitor", {"token": room["v"]["token"]}
-        for member in world.members(rid):
-            world.unsubscribe(rid, member.id)
+        source = user.short() if user is not None else visitor or room["v"]
+        by = {key: source[key] for key in ("_id", "username")}
+        extra = {} if user is not None else {"token": room["v"]["token"]}
         world.inquiries.pop(rid, None)
-        since = room.get("servedBy", {}).get("ts", now)
+        served = {"serviceTimeDuration": (now - room["servedBy"]["ts"]).total_seconds()} if "servedBy" in room else {}
         world.touch_room(
             rid,
             open=None,
-            waitingResponse=None,
-            _enforceSingleRoom=None,
             closedAt=now,
-            closedBy={key: by[key] for key in ("_id", "username")},
-            closer=closer,
+            closedBy=by,
+            closer="user" if user is not None else "visitor",
             chatDuration=(now - room["ts"]).total_seconds(),
-            serviceTimeDuration=(now - since).total_seconds(),
+            **served,
         )
+        for member in world.members(rid):
+            world.unsubscribe(rid, member.id)
         self.messages.system("livechat-close", room, by, comment, transcriptRequested=False, **extra)
         world.emit("room-closed", room)

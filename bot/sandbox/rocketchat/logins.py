@@ -91,7 +91,8 @@ class Logins:
         """twoFactorRequired: with defaults a user without TOTP confirms with the password (sha256 as x-2fa-code).
 
         A user without a password has no method and passes. A right code is remembered for the token, agent and
-        address. Raises totp-required or totp-invalid."""
+        address. The real server also trusts accounts in their first half hour; here all are older.
+        Raises totp-required or totp-invalid."""
         settings = self.world.settings
         if not settings["Accounts_TwoFactorAuthentication_Enabled"] or token.bypass_two_factor:
             return
@@ -100,11 +101,12 @@ class Logins:
         client = (headers.get("User-Agent", ""), ip)
         if token.second_factor_until.get(client, 0.0) > self.world.clock():
             return
-        details: Doc = {"method": "password", "codeGenerated": False, "availableMethods": []}
-        code = headers.get("x-2fa-code")
-        if not code:
+        code, method = headers.get("x-2fa-code"), headers.get("x-2fa-method")
+        named = code and method in ("totp", "email")
+        details: Doc = {"method": method if named else "password", "codeGenerated": False, "availableMethods": []}
+        if not code or not method:
             raise MeteorError("totp-required", "TOTP Required", details)
-        if headers.get("x-2fa-method") != "password" or code != digest(user.password):
+        if named or code != digest(user.password):
             raise MeteorError("totp-invalid", "TOTP Invalid", details)
         remember = settings["Accounts_TwoFactorAuthentication_RememberFor"]
         token.second_factor_until[client] = self.world.clock() + remember

@@ -7,6 +7,7 @@ app/authorization/server/functions/canDeleteMessage.ts.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,8 @@ NORMALIZE_CRASH = "Cannot read properties of undefined (reading 'starred')"
 class Messages:
     def __init__(self, world: World) -> None:
         self.world = world
+        self.preview_delay = 0.0
+        """Seconds by which link previews hold back the first event of a message with links and no attachments."""
 
     # --- saving -------------------------------------------------------------------------------------------------
 
@@ -81,8 +84,16 @@ class Messages:
         world.put_message(message)
         self._count_thread(message)
         self._count(message, room)
-        self.announce(message)
+        previewed = self.world.settings["API_Embed"] and message["urls"] and not message.get("attachments")
+        if self.preview_delay and previewed:
+            asyncio.get_running_loop().call_later(self.preview_delay, self._announce_late, message["_id"])
+        else:
+            self.announce(message)
         return message
+
+    def _announce_late(self, id: str) -> None:
+        if id in self.world.messages:
+            self.announce(self.world.messages[id])
 
     def system(self, kind: str, room: Doc, sender: Doc, msg: str = "", **extra: Any) -> Doc:
         """saveSystemMessage: stored and announced like any other, with `t`."""
@@ -117,7 +128,8 @@ class Messages:
         """Every message counts and bumps `_updatedAt`; thread-only and back-dated ones leave `lm` alone."""
         changes: Doc = {"msgs": room.get("msgs", 0) + 1}
         fresh = abs((self.world.now() - message["ts"]).total_seconds()) <= 60
-        if fresh and not (message.get("tmid") and not message.get("tshow")):
+        silent = message.get("t") not in (None, "livechat-started", "livechat-close")
+        if fresh and not silent and not (message.get("tmid") and not message.get("tshow")):
             changes["lm"] = message["ts"]
             if self.world.settings["Store_Last_Message"] and not message.get("t"):
                 changes["lastMessage"] = message

@@ -6,8 +6,7 @@ app/livechat/imports/server/rest/upload.ts.
 
 from __future__ import annotations
 
-from aiohttp import BodyPartReader
-
+from bot.sandbox.rocketchat.multipart import read_form
 from bot.sandbox.rocketchat.rest import Context, Route
 from bot.sandbox.rocketchat.schema import PAGE, Schema
 from bot.sandbox.rocketchat.wire import Answer, Doc, MeteorError, PlainError, from_iso, iso, new_id
@@ -21,7 +20,10 @@ def config(c: Context) -> Doc:
     if not world.settings["Livechat_enabled"]:
         return {"config": {"enabled": False}}
     department = c.query.get("department")
-    online = bool(livechat.agents_online(department)) or world.settings["Livechat_accept_chats_with_no_agents"]
+    online = (
+        bool(livechat.staffed(department) if department else livechat.agents_online())
+        or world.settings["Livechat_accept_chats_with_no_agents"]
+    )
     shown: Doc = {
         "enabled": True,
         "settings": {
@@ -193,22 +195,7 @@ async def upload(c: Context) -> Doc:
     guest, found = c.core.livechat.visitor(token), c.core.livechat.room(token, rid)
     if guest is None or found is None or not found.get("open"):
         raise Answer(403, {"success": False, "error": "unauthorized"})
-    if not c.request.content_type.startswith("multipart/"):
-        raise Answer(400, {"reason": "error-no-file-uploaded", "success": False})
-    fields: dict[str, str] = {}
-    file: tuple[str, str, bytes] | None = None
-    async for part in await c.request.multipart():
-        if not isinstance(part, BodyPartReader):
-            continue
-        if part.filename is None:
-            fields[part.name or ""] = (await part.read(decode=True)).decode()
-        elif part.name != "file":
-            raise MeteorError("invalid-field")
-        elif file is not None:
-            raise MeteorError("error-too-many-files")
-        else:
-            mime = part.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip()
-            file = (part.filename, mime, bytes(await part.read(decode=True)))
+    fields, file = await read_form(c)
     if file is None:
         raise Answer(400, {"reason": "error-no-file-uploaded", "success": False})
     for name in fields:

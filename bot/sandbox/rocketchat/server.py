@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from bot.sandbox.levers import DROPPED, Levers
-from bot.sandbox.rocketchat import rest_chat, rest_omnichannel, rest_people, rest_rooms, rest_visitor
+from bot.sandbox.rocketchat import rest_chat, rest_files, rest_omnichannel, rest_people, rest_rooms, rest_visitor
 from bot.sandbox.rocketchat.core import Core
 from bot.sandbox.rocketchat.ddp import Flavour, Hub
 from bot.sandbox.rocketchat.people import People
@@ -26,6 +26,7 @@ T = TypeVar("T")
 ROUTES = [
     *rest_chat.ROUTES,
     *rest_rooms.ROUTES,
+    *rest_files.ROUTES,
     *rest_people.ROUTES,
     *rest_visitor.ROUTES,
     *rest_omnichannel.ROUTES,

@@ -15,8 +15,8 @@ from bot.sandbox.rocketchat.state import World
 from bot.sandbox.rocketchat.wire import Doc
 
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
-_MENTION = re.compile(r"(?:^|(?<=[\s(\[>*_~]))@([0-9a-zA-Z._-]+)")
-_CHANNEL = re.compile(r"(?:^|(?<=[\s(\[>*_~]))#([0-9a-zA-Z._-]+)")
+_MENTION = re.compile(r"(?:^|(?<=[\s>]))@([0-9a-zA-Z._-]+)", re.MULTILINE)
+_CHANNEL = re.compile(r"(?:^|(?<=[\s>]))#([0-9a-zA-Z._-]+)", re.MULTILINE)
 
 
 def markdown(text: str) -> list[Doc]:
@@ -31,7 +31,8 @@ def fill(world: World, message: Doc) -> None:
     """Sets urls, mentions, channels and md, and rebuilds the quote attachments from the links."""
     text = message["msg"]
     message["urls"] = [{"url": url} for url in dict.fromkeys(_URL.findall(text))]
-    message["mentions"] = _mentions(world, text)
+    described = [str(each.get("description") or "") for each in message.get("attachments") or []]
+    message["mentions"] = _mentions(world, "\n".join([text, *described]))
     message["channels"] = _channels(world, text)
     message["md"] = markdown(text)
     _quote(world, message)
@@ -42,7 +43,7 @@ def _mentions(world: World, text: str) -> list[Doc]:
     for name in dict.fromkeys(_MENTION.findall(text)):
         if name in ("all", "here"):
             found.append({"_id": name, "username": name})
-        elif user := world.user_named(name.rstrip(".")):
+        elif user := world.user_named(name):
             found.append({**user.short(), "type": "user"})
     return found
 
@@ -66,7 +67,7 @@ def _quote(world: World, message: Doc) -> None:
         if original is None or not _may_quote(world, message, original):
             continue
         url["ignoreParse"] = True
-        kept.append(_attachment(world, original, url["url"], world.settings["Message_QuoteChainLimit"]))
+        kept.append(_attachment(world, original, url["url"]))
     if kept or "attachments" in message:
         message["attachments"] = kept
 
@@ -80,29 +81,25 @@ def _may_quote(world: World, message: Doc, original: Doc) -> bool:
     return can_access(world, room, message["u"]["_id"])
 
 
-def _attachment(world: World, original: Doc, link: str, depth: int) -> Doc:
-    author = original["u"]
+def _attachment(world: World, original: Doc, link: str) -> Doc:
+    author, limit = original["u"], world.settings["Message_QuoteChainLimit"]
     real_name = author.get("name") if world.settings["UI_Use_Real_Name"] else None
-    nested = []
-    for attachment in original.get("attachments") or []:
-        if "message_link" not in attachment:
-            nested.append(attachment)
-        elif depth > 1:
-            nested.append(_cut(attachment, depth - 1))
+    nested = original.get("attachments") or [] if limit >= 2 else []
     return {
         "text": original["msg"],
         "md": original.get("md", []),
         "message_link": link,
         "author_name": original.get("alias") or real_name or author["username"],
         "author_icon": f"/avatar/{author['username']}",
-        "attachments": nested,
+        "attachments": [_pruned(attachment, limit - 2) for attachment in nested],
         "ts": original["ts"],
     }
 
 
-def _cut(quote: Doc, depth: int) -> Doc:
-    """A quote inside a quote keeps its own quotes only down to Message_QuoteChainLimit."""
-    inner = quote.get("attachments") or []
-    kept = [_cut(each, depth - 1) if "message_link" in each else each for each in inner
-            if depth > 1 or "message_link" not in each]  # fmt: skip
-    return {**quote, "attachments": kept}
+def _pruned(attachment: Doc, levels: int) -> Doc:
+    """A quote inside a quote keeps what hangs below it only down to Message_QuoteChainLimit."""
+    if "message_link" not in attachment:
+        return attachment
+    if levels <= 0:
+        return {key: value for key, value in attachment.items() if key != "attachments"}
+    return {**attachment, "attachments": [_pruned(each, levels - 1) for each in attachment.get("attachments") or []]}
