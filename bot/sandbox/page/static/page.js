@@ -26,7 +26,7 @@ function complain(who, text) {
   const place = { customer: "phone", admin: "setup", agent: "agent" }[who];
   const log = $(place).querySelector(".log");
   log.append(element("p", `${word("failed")} ${text}`, "system bad"));
-  log.scrollTop = log.scrollHeight;
+  toEnd(log);
 }
 
 const live = new EventSource("live");
@@ -41,9 +41,19 @@ live.addEventListener("error", () => {
 
 // --- drawing
 
+const toEnd = (log) => (log.scrollTop = log.scrollHeight);
+
+/** A log stays at its end, also while pictures load and the page changes its height, until somebody scrolls up. */
+for (const log of document.querySelectorAll(".log")) {
+  log.pinned = true;
+  log.addEventListener("scroll", () => (log.pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 60));
+  log.addEventListener("load", () => log.pinned && toEnd(log), true);
+  new ResizeObserver(() => log.pinned && toEnd(log)).observe(log);
+}
+
 /** Makes the log show exactly these items: a node is made anew only when its item changed. */
 function list(log, items, make) {
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  const { pinned } = log;
   const have = new Map([...log.querySelectorAll(":scope > [data-id]")].map((node) => [node.dataset.id, node]));
   log.querySelectorAll(":scope > .bad").forEach((node) => items.length > have.size && node.remove());
   let before = null;
@@ -55,7 +65,10 @@ function list(log, items, make) {
       const made = make(item);
       made.dataset.id = item.id;
       made.drawnFrom = text;
-      if (node) node.replaceWith(made);
+      if (node) {
+        made.classList.add("still");
+        node.replaceWith(made);
+      }
       node = made;
     }
     if (before ? before.nextElementSibling !== node : log.querySelector(":scope > [data-id]") !== node) {
@@ -65,7 +78,7 @@ function list(log, items, make) {
     before = node;
   }
   have.forEach((node) => node.remove());
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  if (pinned) toEnd(log);
 }
 
 function draw() {
@@ -171,7 +184,7 @@ function go(place) {
   main.dataset.place = place;
   if (state) drawNews();
   const log = $(place).querySelector(".log");
-  log.scrollTop = log.scrollHeight;
+  toEnd(log);
   const box = $(place).querySelector("textarea");
   (box.disabled ? log : box).focus({ preventScroll: false });
 }
