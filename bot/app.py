@@ -11,8 +11,9 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -25,12 +26,13 @@ from bot.chatops.setup_channel import SetupChannel
 from bot.config import Settings
 from bot.errors import BotError, Unreachable
 from bot.model import RoomId, VisitorToken
-from bot.ports import Clock, Entry, Journal, Outcome
+from bot.ports import Clock, Entry, Handler, Journal, Kind, Outcome
 from bot.relay import notices
 from bot.relay.conversations import Conversations
 from bot.relay.events import Events
 from bot.relay.inbound import Inbound
 from bot.relay.listener import Listener
+from bot.relay.live_settings import LiveSettings
 from bot.relay.outbound import Outbound
 from bot.relay.statuses import Statuses
 from bot.relay.worker import Worker
@@ -41,7 +43,7 @@ from bot.rocketchat.rest import Admin
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
-from bot.translations import translator
+from bot.translations import Translate, translator
 from bot.web.forms import Forms
 from bot.web.health import Health, HealthPages
 from bot.web.server import application, serving
@@ -104,83 +106,62 @@ class Bot:
         return self.setup_room
 
 
+@dataclass(frozen=True)
+class Doors:
+    """Everything that leads outside, fitted to the ports."""
+
+    journal: SqliteJournal
+    registry: TinyRegistry
+    vault: Vault
+    stream: Realtime
+    workspace: Livechat
+    admin: Admin
+    whatsapp: Dialog360
+
+
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bot]:
     """The whole bot while the block runs. It is ready when `bot.ready` is set; a part that dies ends the block."""
     async with AsyncExitStack() as stack:
-        vault = Vault(settings.storage.key_file)
-        journal = await stack.enter_async_context(SqliteJournal(settings.storage.data_dir, vault, clock))
-        registry = TinyRegistry(settings.storage.data_dir / "registry.json", vault)
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=128), cookie_jar=aiohttp.DummyCookieJar())
-        )
-        t = translator(settings.app.preferred_language)
-        bot = Bot(settings, journal)
-
-        credentials = _credentials(settings, session, clock)
-        stream = Realtime(settings.rocketchat.url, credentials, clock)
-        workspace = Livechat(settings.rocketchat.url, credentials, session, ask_ddp=stream.call)
-        admin = Admin(settings.rocketchat.url, credentials)
-        whatsapp = Dialog360(session, settings.dialog360.base_url)
+        doors = await _open_doors(stack, settings, clock)
+        live = LiveSettings(doors.registry, settings.app)
+        await live.load()
+        t = translator(live.current.preferred_language)
+        bot = Bot(settings, doors.journal)
 
         conversations = Conversations(
-            journal,
-            workspace,
-            registry,
-            lambda number, contact: VisitorToken(vault.derive("visitor token", number, contact).hex()),
+            doors.journal,
+            doors.workspace,
+            doors.registry,
+            lambda number, contact: VisitorToken(doors.vault.derive("visitor token", number, contact).hex()),
         )
-        office = Office(
-            workspace=workspace,
-            registry=registry,
-            whatsapp=whatsapp,
-            clock=clock,
-            house=House(
-                public_url=settings.server.public_url,
-                app_id=settings.server.app_id,
-                signup_url=settings.dialog360.signup_url,
-                roles=tuple(settings.rocketchat.command_roles),
-            ),
-            commands=commands.ALL,
-        )
-        sessions = Sessions(registry, vault.derive, clock, settings.server.public_url)
+        office = _office(settings, doors, clock)
+        sessions = Sessions(doors.registry, doors.vault.derive, clock, settings.server.public_url)
         listener = bot.listener = Listener(
-            stream=stream,
-            journal=journal,
-            workspace=workspace,
+            stream=doors.stream,
+            journal=doors.journal,
+            workspace=doors.workspace,
             conversations=conversations,
             clock=clock,
             bot_username=lambda: bot.account.username if bot.account else "",
             setup_room=lambda: bot.setup_room,
             form_rooms=sessions.rooms,
         )
-        worker = Worker(
-            journal,
-            {
-                "wa.message": Inbound(registry, conversations, t),
-                "wa.status": Statuses(journal),
-                "wa.other": Events(journal),
-                "rc.message": Outbound(registry, journal, conversations, whatsapp),
-                "chat.message": bot.chat,
-                "form.submit": bot.chat,
-                "notice": notices.Notices(workspace, bot.known_setup_room, t),
-            },
-            clock,
-            notices.of_parked,
-        )
+        worker = Worker(doors.journal, _handlers(bot, doors, conversations, t), clock, notices.of_parked)
         setup = SetupChannel(
-            admin=admin,
-            workspace=workspace,
-            registry=registry,
+            admin=doors.admin,
+            workspace=doors.workspace,
+            registry=doors.registry,
             t=t,
             name=settings.rocketchat.setup_channel,
             members=settings.rocketchat.setup_members,
             question=account.question(),
         )
-        edge = Webhooks(registry, journal, clock, settings.server.app_id)
+        edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id)
         forms = Forms(
             office=office,
             sessions=sessions,
-            journal=journal,
+            journal=doors.journal,
             clock=clock,
             t=t,
             public_url=settings.server.public_url,
@@ -191,7 +172,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             pause = 1.0
             while True:
                 try:
-                    me = await admin.me()
+                    me = await doors.admin.me()
                     bot.account = Account(str(me["_id"]), str(me["username"]))
                     bot.dispatcher = Dispatcher(office, sessions, bot.account, t)
                     bot.setup_room = await setup.ensure()
@@ -206,8 +187,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             bot.ready.set()
             log.info("ready: %s listens to %s", settings.server.public_url, settings.rocketchat.url)
 
-        pages = HealthPages(bot.health)
-        web = application([*edge.routes(), *forms.routes(), *pages.routes()])
+        web = application([*edge.routes(), *forms.routes(), *HealthPages(bot.health).routes()])
         await stack.enter_async_context(serving(web, settings.server.host, settings.server.port))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
@@ -220,6 +200,54 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                     task.cancel()
                 await worker.stop(GRACE)
                 await asyncio.wait([working])
+
+
+async def _open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Doors:
+    vault = Vault(settings.storage.key_file)
+    journal = await stack.enter_async_context(SqliteJournal(settings.storage.data_dir, vault, clock))
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=128), cookie_jar=aiohttp.DummyCookieJar())
+    )
+    url = settings.rocketchat.url
+    credentials = _credentials(settings, session, clock)
+    stream = Realtime(url, credentials, clock)
+    return Doors(
+        journal=journal,
+        registry=TinyRegistry(settings.storage.data_dir / "registry.json", vault),
+        vault=vault,
+        stream=stream,
+        workspace=Livechat(url, credentials, session, ask_ddp=stream.call),
+        admin=Admin(url, credentials),
+        whatsapp=Dialog360(session, settings.dialog360.base_url),
+    )
+
+
+def _handlers(bot: Bot, doors: Doors, conversations: Conversations, t: Translate) -> Mapping[Kind, Handler]:
+    return {
+        "wa.message": Inbound(doors.registry, conversations, t),
+        "wa.status": Statuses(doors.journal),
+        "wa.other": Events(doors.journal),
+        "rc.message": Outbound(doors.registry, doors.journal, conversations, doors.whatsapp),
+        "chat.message": bot.chat,
+        "form.submit": bot.chat,
+        "notice": notices.Notices(doors.workspace, bot.known_setup_room, t),
+    }
+
+
+def _office(settings: Settings, doors: Doors, clock: Clock) -> Office:
+    return Office(
+        workspace=doors.workspace,
+        registry=doors.registry,
+        whatsapp=doors.whatsapp,
+        clock=clock,
+        house=House(
+            public_url=settings.server.public_url,
+            app_id=settings.server.app_id,
+            signup_url=settings.dialog360.signup_url,
+            roles=tuple(settings.rocketchat.command_roles),
+        ),
+        commands=commands.ALL,
+    )
 
 
 async def run(settings: Settings) -> int:

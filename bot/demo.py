@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ from bot.whatsapp.envelope import entries
 
 async def page(port: int = 0) -> int:
     """Runs until interrupted."""
-    async with staged() as stage:
-        _let_slash_commands_through(stage)
+    async with _prepared() as stage:
         show = DemoPage(
             stage.rc,
             stage.wa,
@@ -42,10 +42,10 @@ async def page(port: int = 0) -> int:
 
 async def script() -> int:
     """The story of the page, told in the terminal."""
-    async with staged() as stage:
-        _let_slash_commands_through(stage)
+    async with _prepared() as stage:
         for message in stage.from_bot(stage.setup_room):
-            _say("setup channel", "bot", message["msg"])
+            if "t" not in message:
+                _say("setup channel", "bot", message["msg"])
         _say("setup channel", stage.admin.name, "/whatsapp-360d-cloud connect")
         answer = await stage.command("/whatsapp-360d-cloud connect")
         _say("setup channel", "bot", answer["msg"])
@@ -158,9 +158,13 @@ def _phone_number_id(body: Any) -> str:
     return ""
 
 
-def _let_slash_commands_through(stage: Stage) -> None:
-    """What the administrator of a real workspace is asked to do once."""
-    stage.rc.settings["Message_AllowUnrecognizedSlashCommand"] = True
+@asynccontextmanager
+async def _prepared() -> AsyncIterator[Stage]:
+    """With the one setting on that the administrator of a real workspace is asked to switch on."""
+    async with staged(start=False) as stage:
+        stage.rc.settings["Message_AllowUnrecognizedSlashCommand"] = True
+        await stage.start()
+        yield stage
 
 
 def _say(where: str, who: str, text: str) -> None:

@@ -2,8 +2,8 @@
 
 A visitor's token is a credential, so it is an HMAC over a secret of ours and never the phone number. Rocket.Chat
 matches a visitor by exact phone string and then keeps *its* token (packages/omni-core/src/visitor/create.ts), and one
-token has one open room. Hence: the token of the answer counts, and a customer who writes to two of our numbers gets a second
-visitor, registered without the phone.
+token has one open room. Hence: the token of the answer counts, and a customer who writes to two of our numbers gets a
+second visitor, registered without the phone.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from bot.chatops import command
-from bot.errors import BotError
+from bot.errors import BotError, Refused
 from bot.model import MessageId, RoomId, UserId
 from bot.ports import Clock, Entry, Heard, Journal, Json, Lost, Ready, Stream, Workspace
 from bot.relay.conversations import Conversations
@@ -117,6 +117,9 @@ class Listener:
             try:
                 await self.catch_up()
                 self.caught_up.set()
+            except Refused as error:
+                log.warning("Rocket.Chat does not let the bot read what it missed: %s", error)
+                self.caught_up.set()  # asking again would not help, and live messages still come
             except BotError as error:
                 log.warning("catch-up failed, again in a while: %s", error)
                 await self._clock.sleep(5)

@@ -7,8 +7,10 @@ name (`<entry key>#<part>`) can settle it. It is never sent a second time by its
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from bot.errors import FilesNotCarried, NumberGone, Unsure
-from bot.model import MessageId, Pair, RoomId, Wamid
+from bot.model import ChatMessage, Conversation, MessageId, Pair, RoomId, Wamid
 from bot.ports import Entry, Journal, Json, Outcome, Registry, Step, WhatsApp
 from bot.relay.conversations import Conversations
 from bot.rocketchat.parse import chat_message
@@ -25,6 +27,10 @@ def read_opaque(opaque: str) -> tuple[str, int] | None:
     """The entry key and part that `opaque_name` was made from; None when it is not one of ours."""
     key, mark, part = opaque.rpartition("#")
     return (key, int(part)) if mark and key and part.isdecimal() else None
+
+
+Make = Callable[[], Awaitable[Json]]
+"""Makes the body of one part just before it leaves; what it takes (an upload) may be repeated."""
 
 
 class Outbound:
@@ -49,11 +55,10 @@ class Outbound:
         if message.files:
             raise FilesNotCarried(message.files[0].name)
 
-        texts = split(from_rocketchat(message.text))
+        parts = self._texts(entry, message, conversation)
         pairs = []
-        for part, text in enumerate(texts):
-            body = compose.text(conversation.contact, text, opaque_name(entry.key, part))
-            wamid = await self._once(entry, part, number.api_key, body, last=part == len(texts) - 1)
+        for part, make in enumerate(parts):
+            wamid = await self._once(entry, part, number.api_key, make, last=part == len(parts) - 1)
             pairs.append(
                 Pair(
                     wamid=wamid,
@@ -67,12 +72,22 @@ class Outbound:
             )
         return Outcome({"wamids": [pair.wamid for pair in pairs]} if pairs else {"ignored": "no text"}, tuple(pairs))
 
-    async def _once(self, entry: Entry, part: int, api_key: str, body: Json, *, last: bool) -> Wamid:
+    def _texts(self, entry: Entry, message: ChatMessage, conversation: Conversation) -> list[Make]:
+        def make(part: int, text: str) -> Make:
+            async def body() -> Json:
+                return compose.text(conversation.contact, text, opaque_name(entry.key, part))
+
+            return body
+
+        return [make(part, text) for part, text in enumerate(split(from_rocketchat(message.text)))]
+
+    async def _once(self, entry: Entry, part: int, api_key: str, make: Make, *, last: bool) -> Wamid:
         step = entry.steps.get(part)
         if step is not None and step.state == "out":
             return Wamid(step.ref)
         if step is not None:
             raise Unsure("no answer was noted for a part that had been handed over")
+        body = await make()
         await self._journal.progress(entry, part, Step("handed"))
         sent = await self._whatsapp.send(api_key, body)
         if not last:  # the last one is noted with the whole entry, in one commit less
