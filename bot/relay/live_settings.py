@@ -1,0 +1,66 @@
+"""The eleven settings of the app as they stand now: the configuration file, and what was set in chat wins over it.
+
+Whoever needs one is given `live.current`, a plain `bot.config.App`, and asks at use time: a change counts from the next
+message on.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.config import App
+from bot.errors import Invalid
+from bot.ports import Registry
+
+_FACT = "app settings"
+
+
+class LiveSettings:
+    def __init__(self, registry: Registry, configured: App) -> None:
+        self._registry = registry
+        self._configured = configured
+        self._chosen: dict[str, Any] = {}
+        self._current = configured
+
+    @property
+    def current(self) -> App:
+        return self._current
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        """Names of the settings that were set in chat."""
+        return frozenset(self._chosen)
+
+    async def load(self) -> None:
+        """At start. What a newer or older version stored and this one cannot use is left out, not fatal."""
+        stored = json.loads(await self._registry.fact(_FACT) or "{}")
+        for name, value in stored.items():
+            try:
+                self._current = self._with(name, value)
+                self._chosen[name] = value
+            except Invalid:
+                continue
+
+    async def change(self, name: str, value: object) -> None:
+        """Raises Invalid for a name or a value that the configuration would refuse too."""
+        changed = self._with(name, value)
+        self._chosen[name] = getattr(changed, name)
+        await self._registry.set_fact(_FACT, json.dumps(self._chosen))
+        self._current = changed
+
+    async def reset(self, name: str) -> None:
+        """Back to what the configuration says."""
+        self._chosen.pop(name, None)
+        await self._registry.set_fact(_FACT, json.dumps(self._chosen))
+        self._current = self._configured.model_copy(update=self._chosen)
+
+    def _with(self, name: str, value: object) -> App:
+        if name not in App.model_fields:
+            raise Invalid("settings.unknown", field=name, name=name)
+        try:
+            return App.model_validate({**self._current.model_dump(), name: value})
+        except ValidationError as error:
+            raise Invalid("settings.invalid", field=name, name=name, said=error.errors()[0]["msg"]) from None
