@@ -50,6 +50,9 @@ class Worker:
         async with asyncio.TaskGroup() as house:
             stopping = house.create_task(self._stopping.wait())
             while not self._stopping.is_set():
+                if len(self._busy) == self._limit:
+                    await asyncio.wait((*self._busy, stopping), return_when=asyncio.FIRST_COMPLETED)
+                    continue
                 for entry in await self._journal.heads(self._limit - len(self._busy)):
                     task = house.create_task(self._work(entry), name=f"work {entry.key}")
                     self._busy.add(task)
@@ -58,8 +61,6 @@ class Worker:
                     news = house.create_task(self._journal.wait(_WAIT))
                     await asyncio.wait((news, stopping), return_when=asyncio.FIRST_COMPLETED)
                     news.cancel()
-                else:
-                    await asyncio.wait((*self._busy, stopping), return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self, grace: float = 10.0) -> None:
         """Takes nothing new, lets what is being done finish for `grace` seconds, and gives the rest back untouched."""
@@ -108,11 +109,16 @@ class Worker:
                 await self._park(entry, error, why)
 
     async def _park(self, entry: Entry, error: Exception, why: str) -> None:
-        """A notice with a bug in it must not keep the dead letter in its lane."""
+        """A bug in a notice must not keep the dead letter in its lane."""
         try:
-            await _to_the_end(self._journal.park(entry, why, *self._notices(entry, error)))
-        except (TypeError, ValueError, LookupError, AttributeError) as bug:
-            log.error("%s: nobody could be told of it: %s", masked(entry.key), _where(bug))
+            notices = self._notices(entry, error)
+        except Exception as bug:
+            log.error("%s: nobody is told of it: %s", masked(entry.key), _where(bug))
+            notices = ()
+        try:
+            await _to_the_end(self._journal.park(entry, why, *notices))
+        except (TypeError, ValueError) as bug:
+            log.error("%s: nobody is told of it: %s", masked(entry.key), _where(bug))
             await _to_the_end(self._journal.park(entry, why))
 
 

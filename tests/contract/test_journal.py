@@ -1,0 +1,461 @@
+"""What every journal promises about the queue: identity, order, holding, and what becomes of an entry."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.ports import Entry, Journal, Outcome
+from tests.contract.journals import NOON, ManualClock, Store, entry, keys, take
+
+DONE = Outcome()
+
+
+# --- identity -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_is_taken_once_for_ever(journal: Journal) -> None:
+    assert await journal.append(entry("a"), entry("b", "other"), entry("a")) == 2
+    assert await journal.append(entry("a", "third lane"), entry("c")) == 1
+
+    for one in await journal.heads(10):
+        await journal.done(one, DONE)
+
+    assert await journal.append(entry("a"), entry("b")) == 0
+    assert await keys(journal) == ["c"]
+
+
+async def test_a_key_is_known_after_a_restart(store: Store, clock: ManualClock) -> None:
+    async with store.open(clock) as journal:
+        await journal.append(entry("waits"), entry("is done", "other"))
+        await journal.done(next(one for one in await journal.heads(2) if one.key == "is done"), DONE)
+
+    async with store.open(clock) as journal:
+        assert await journal.append(entry("waits"), entry("is done")) == 0
+
+
+async def test_an_entry_comes_back_as_it_was_stored(journal: Journal, clock: ManualClock) -> None:
+    body = {"text": "naïve 😄 \x00 \ud83d", "list": [1, 2.5, None, True], "inner": {"": ""}}
+    await journal.append(Entry("k/ä=", "lane:ü", "rc.message", body, at_ms=1_790_000_000_123, source="49151"))
+
+    assert await journal.heads(1) == [
+        Entry(
+            "k/ä=", "lane:ü", "rc.message", body, at_ms=1_790_000_000_123, source="49151", first_at=NOON,
+            seq=(await journal.find("k/ä=") or pytest.fail("lost")).entry.seq,
+        )
+    ]  # fmt: skip
+
+
+async def test_a_key_that_is_no_valid_text_is_stored_all_the_same(journal: Journal) -> None:
+    odd = entry("half \ud83d and nul \x00", "lane \udc00")
+
+    assert await journal.append(odd) == 1
+    assert await journal.append(odd) == 0
+    [one] = await journal.heads(1)
+    await journal.done(one, DONE)
+    assert (await journal.find(odd.key) or pytest.fail("lost")).state == "done"
+
+
+async def test_the_journals_own_fields_are_ignored_on_append(journal: Journal) -> None:
+    await journal.append(replace(entry("a"), seq=99, tries=7, confirming=True, first_at=1.0))
+
+    one = await take(journal, "a")
+
+    assert (one.tries, one.confirming, one.first_at, one.steps) == (0, False, NOON, {})
+
+
+async def test_what_cannot_be_written_is_refused_and_nothing_of_it_stays(journal: Journal) -> None:
+    with pytest.raises(TypeError):
+        await journal.append(entry("fine"), entry("not json", thing=object()))
+
+    assert await journal.find("fine") is None
+    assert await keys(journal) == []
+
+
+async def test_many_at_once_are_all_stored(journal: Journal) -> None:
+    new = await asyncio.gather(*(journal.append(entry(f"k{n % 40}", f"lane {n % 7}")) for n in range(120)))
+
+    assert sum(new) == 40
+    assert (await journal.counts())["waiting"] == 40
+
+
+# --- order and holding ----------------------------------------------------------------------------------------------
+
+
+async def test_a_lane_gives_one_entry_at_a_time_in_order(journal: Journal) -> None:
+    await journal.append(entry("third", at_ms=30), entry("first", at_ms=10), entry("second", at_ms=20))
+
+    seen = []
+    while taken := await journal.heads(10):
+        [one] = taken
+        seen.append(one.key)
+        assert await journal.heads(10) == []
+        await journal.done(one, DONE)
+
+    assert seen == ["first", "second", "third"]
+
+
+async def test_entries_of_the_same_moment_keep_their_order_of_arrival(journal: Journal) -> None:
+    await journal.append(entry("z", at_ms=5), entry("y", at_ms=5))
+    await journal.append(entry("x", at_ms=5))
+
+    seen = []
+    while taken := await journal.heads(1):
+        seen.append(taken[0].key)
+        await journal.done(taken[0], DONE)
+
+    assert seen == ["z", "y", "x"]
+
+
+async def test_lanes_are_worked_on_together_the_oldest_first(journal: Journal, clock: ManualClock) -> None:
+    for name in ("c", "a", "b"):
+        await journal.append(entry(name, name))
+        clock.advance(1)
+
+    assert await keys(journal, 2) == ["c", "a"]
+    assert await keys(journal, 2) == ["b"]
+    assert await keys(journal, 2) == []
+
+
+async def test_a_lane_that_stands_behind_many_held_ones_is_found(journal: Journal) -> None:
+    await journal.append(*(entry(f"k{n}", f"lane {n}") for n in range(50)))
+    assert len(await journal.heads(49)) == 49
+
+    assert await keys(journal, 1) == ["k49"]
+
+
+async def test_what_was_written_earlier_goes_first_though_it_arrived_later(journal: Journal) -> None:
+    await journal.append(entry("later", at_ms=20))
+    await journal.append(entry("earlier", at_ms=10))
+
+    assert await keys(journal) == ["earlier"]
+
+
+async def test_an_entry_that_was_begun_stays_in_front(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("begun", at_ms=20))
+    one = await take(journal, "begun")
+    await journal.append(entry("earlier", at_ms=10))
+    await journal.again(one, 0, "busy")
+
+    one = await take(journal, "begun")
+    await journal.done(one, DONE)
+    assert await keys(journal) == ["earlier"]
+
+
+async def test_a_retry_keeps_its_lane_waiting(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a1", "A", 1), entry("a2", "A", 2), entry("b1", "B", 3))
+    a1, b1 = await journal.heads(10)
+    await journal.done(b1, DONE)
+
+    await journal.again(a1, 30, "busy")
+
+    clock.advance(29.9)
+    assert await keys(journal) == []
+    clock.advance(0.2)
+    one = await take(journal, "a1")
+    assert one.tries == 1
+
+
+async def test_a_lane_with_much_to_do_does_not_starve_one_that_was_put_back(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.append(entry("put back", "A"))
+    await journal.again(await take(journal, "put back"), 5, "busy")
+    clock.advance(6)
+    await journal.append(*(entry(f"new {n}", f"lane {n}") for n in range(5)))
+
+    assert await keys(journal, 1) == ["put back"]
+
+
+async def test_new_entries_do_not_wait_for_a_clock_that_was_set_back(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"))
+    clock.advance(-3600)
+
+    assert await keys(journal) == ["a"]
+
+
+async def test_released_entries_come_back_untouched(journal: Journal) -> None:
+    await journal.append(entry("a"), entry("b"))
+    one = await take(journal, "a")
+
+    await journal.release(one)
+
+    assert await take(journal, "a") == one
+
+
+async def test_releasing_what_is_done_does_not_free_the_next(journal: Journal) -> None:
+    await journal.append(entry("a"), entry("b"))
+    one = await take(journal, "a")
+    await journal.done(one, DONE)
+    await take(journal, "b")
+
+    await journal.release(one)
+
+    assert await keys(journal) == []
+
+
+async def test_a_dead_process_holds_nothing(store: Store, clock: ManualClock) -> None:
+    async with store.open(clock) as journal:
+        await journal.append(entry("a"), entry("b", "other"))
+        assert await keys(journal) == ["a", "b"]
+
+    async with store.open(clock) as journal:
+        assert await keys(journal) == ["a", "b"]
+
+
+async def test_asking_for_heads_and_going_away_holds_nothing(journal: Journal) -> None:
+    await journal.append(entry("a"))
+    asking = asyncio.create_task(journal.heads(10))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert await keys(journal) == ["a"]
+
+
+async def test_two_who_ask_at_once_never_get_the_same_lane(journal: Journal) -> None:
+    await journal.append(*(entry(f"k{n}", f"lane {n}") for n in range(20)))
+
+    taken = await asyncio.gather(*(journal.heads(3) for _ in range(10)))
+
+    assert sorted(one.key for some in taken for one in some) == sorted(f"k{n}" for n in range(20))
+
+
+# --- what becomes of an entry ---------------------------------------------------------------------------------------
+
+
+async def test_done_forgets_the_body_and_keeps_the_outcome(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a", "someone's lane", text="hello"))
+    one = await take(journal, "a")
+    clock.advance(5)
+
+    await journal.done(one, Outcome({"room": "r1"}))
+
+    stored = await journal.find("a") or pytest.fail("lost")
+    assert (stored.state, stored.result, stored.closed_at) == ("done", {"room": "r1"}, NOON + 5)
+    assert (stored.entry.kind, stored.entry.body, stored.entry.first_at) == ("wa.message", {}, NOON)
+    assert await journal.heads(10) == []
+
+
+async def test_an_entry_is_closed_once(journal: Journal) -> None:
+    await journal.append(entry("a"))
+    one = await take(journal, "a")
+    await journal.done(one, Outcome({"n": 1}))
+
+    for again in (
+        journal.done(one, Outcome({"n": 2})),
+        journal.again(one, 0, "?"),
+        journal.park(one, "?", entry("notice")),
+    ):
+        with pytest.raises(LookupError):
+            await again
+    assert (await journal.find("a") or pytest.fail("lost")).result == {"n": 1}
+    assert await journal.find("notice") is None
+
+
+async def test_one_that_fails_does_not_fail_its_neighbours(journal: Journal) -> None:
+    await journal.append(entry("a"))
+    one = await take(journal, "a")
+    await journal.done(one, DONE)
+
+    results = await asyncio.gather(
+        *(journal.append(entry(f"before {n}")) for n in range(5)),
+        journal.done(one, DONE),
+        *(journal.append(entry(f"after {n}")) for n in range(5)),
+        return_exceptions=True,
+    )
+
+    assert [result for result in results if isinstance(result, int)] == [1] * 10
+    assert [type(result) for result in results if not isinstance(result, int)] == [LookupError]
+    assert (await journal.counts())["waiting"] == 10
+
+
+async def test_a_result_that_cannot_be_written_leaves_the_entry_waiting(journal: Journal) -> None:
+    await journal.append(entry("a"))
+    one = await take(journal, "a")
+
+    with pytest.raises(TypeError):
+        await journal.done(one, Outcome({"x": object()}))
+
+    await journal.release(one)
+    assert await keys(journal) == ["a"]
+
+
+async def test_a_dead_letter_keeps_its_body_and_frees_its_lane(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a", text="hello"), entry("b"))
+    one = await take(journal, "a")
+    clock.advance(3)
+
+    await journal.park(one, "WindowClosed", entry("notice", "say"))
+
+    assert await keys(journal) == ["b", "notice"]
+    [letter] = await journal.dead()
+    assert (letter.entry.key, letter.why, letter.closed_at) == ("a", "WindowClosed", NOON + 3)
+    assert letter.entry.body == {"text": "hello"}
+    assert await journal.find("a") == letter
+
+
+async def test_a_dead_letter_and_its_notices_are_stored_together_or_not_at_all(journal: Journal) -> None:
+    await journal.append(entry("a"))
+    one = await take(journal, "a")
+
+    with pytest.raises(TypeError):
+        await journal.park(one, "no", entry("notice 1"), entry("notice 2", thing=object()))
+
+    assert await journal.dead() == []
+    assert await journal.find("notice 1") is None
+
+
+async def test_a_notice_that_was_given_before_is_not_repeated(journal: Journal) -> None:
+    await journal.append(entry("a"), entry("b", "other"))
+    first, second = await journal.heads(2)
+
+    await journal.park(first, "no", entry("notice", "say"))
+    await journal.park(second, "no", entry("notice", "say"))
+
+    assert await keys(journal) == ["notice"]
+
+
+async def test_dead_letters_are_listed_in_the_order_of_their_death(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a", "A"), entry("b", "B"), entry("c", "C"))
+    for one in reversed(await journal.heads(3)):
+        clock.advance(1)
+        await journal.park(one, "no")
+
+    assert [letter.entry.key for letter in await journal.dead()] == ["c", "b", "a"]
+    assert [letter.entry.key for letter in await journal.dead(limit=1)] == ["c"]
+
+
+async def test_a_dead_letter_can_be_tried_again_from_the_beginning(journal: Journal) -> None:
+    await journal.append(entry("a", text="hello"), entry("b"))
+    await journal.again(await take(journal, "a"), 0, "busy")
+    await journal.park(await take(journal, "a"), "no")
+    assert await keys(journal) == ["b"]
+
+    assert await journal.retry("a") is True
+    assert await journal.retry("a") is False
+    assert await journal.retry("b") is False
+    assert await journal.retry("unheard of") is False
+
+    await journal.done((await journal.find("b") or pytest.fail("lost")).entry, DONE)
+    one = await take(journal, "a")
+    assert (one.tries, one.body) == (0, {"text": "hello"})
+    assert await journal.dead() == []
+
+
+async def test_counts_follow_every_change(journal: Journal) -> None:
+    async def counts() -> tuple[int, int, int]:
+        found = await journal.counts()
+        return found["waiting"], found["done"], found["dead"]
+
+    assert await counts() == (0, 0, 0)
+    await journal.append(entry("a", "A"), entry("b", "B"), entry("c", "C"))
+    a, b, c = await journal.heads(3)
+    assert await counts() == (3, 0, 0)
+    await journal.done(a, DONE)
+    await journal.park(b, "no", entry("notice"))
+    await journal.again(c, 60, "busy")
+    assert await counts() == (2, 1, 1)
+    await journal.retry("b")
+    assert await counts() == (3, 1, 0)
+
+
+# --- waiting --------------------------------------------------------------------------------------------------------
+
+
+async def nothing_due(journal: Journal) -> None:
+    assert await journal.heads(10) == []
+
+
+async def test_waiting_ends_with_the_first_append(journal: Journal, clock: ManualClock) -> None:
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+    assert not waiting.done()
+
+    await journal.append(entry("a"))
+
+    await waiting
+    assert clock.now() == NOON
+
+
+async def test_waiting_ends_when_a_lane_becomes_free(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"), entry("b"))
+    one = await take(journal, "a")
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+
+    await journal.done(one, DONE)
+
+    await waiting
+    assert await keys(journal) == ["b"]
+
+
+async def test_waiting_ends_when_the_next_entry_becomes_due(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"), entry("b", "other"))
+    a, b = await journal.heads(2)
+    await journal.again(a, 50, "busy")
+    await journal.again(b, 40, "busy")
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+
+    clock.advance(39)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    clock.advance(1)
+
+    await waiting
+    assert await keys(journal) == ["b"]
+
+
+async def test_waiting_ends_with_its_timeout(journal: Journal, clock: ManualClock) -> None:
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(60))
+    await clock.asleep()
+
+    clock.advance(60)
+
+    await waiting
+
+
+async def test_what_came_between_looking_and_waiting_is_not_missed(journal: Journal) -> None:
+    await nothing_due(journal)
+    await journal.append(entry("a"))
+
+    await journal.wait(1000)
+
+
+async def test_more_than_the_limit_is_not_waited_for(journal: Journal) -> None:
+    await journal.append(entry("a", "A"), entry("b", "B"))
+    assert await keys(journal, 1) == ["a"]
+
+    await journal.wait(1000)
+
+    assert await keys(journal, 1) == ["b"]
+
+
+async def test_closed_waits_for_the_end_of_an_entry(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a", "A"), entry("b", "B"))
+    a, b = await journal.heads(2)
+    first, second = asyncio.create_task(journal.closed("a", 100)), asyncio.create_task(journal.closed("b", 100))
+    await clock.asleep()
+
+    await journal.again(a, 0, "busy")
+    await journal.done(await take(journal, "a"), Outcome({"n": 1}))
+    await journal.park(b, "no")
+
+    assert (await first or pytest.fail("lost")).result == {"n": 1}
+    assert (await second or pytest.fail("lost")).state == "dead"
+    assert await journal.closed("a", 0) == await journal.find("a")
+
+
+async def test_closed_gives_up_after_its_timeout(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"))
+    for key in ("a", "unheard of"):
+        waiting = asyncio.create_task(journal.closed(key, 5))
+        await clock.asleep()
+        clock.advance(5)
+        assert await waiting is None
