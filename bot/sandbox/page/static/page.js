@@ -46,7 +46,12 @@ const toEnd = (log) => (log.scrollTop = log.scrollHeight);
 /** A log stays at its end, also while pictures load and the page changes its height, until somebody scrolls up. */
 for (const log of document.querySelectorAll(".log")) {
   log.pinned = true;
-  log.addEventListener("scroll", () => (log.pinned = log.scrollHeight - log.scrollTop - log.clientHeight < 60));
+  let last = 0;
+  log.addEventListener("scroll", () => {
+    if (log.scrollHeight - log.scrollTop - log.clientHeight < 60) log.pinned = true;
+    else if (log.scrollTop < last) log.pinned = false; // only a person scrolls up
+    last = log.scrollTop;
+  });
   log.addEventListener("load", () => log.pinned && toEnd(log), true);
   new ResizeObserver(() => log.pinned && toEnd(log)).observe(log);
 }
