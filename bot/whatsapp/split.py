@@ -59,7 +59,7 @@ def _reach(text: str, start: int, limit: int) -> tuple[int, int]:
 def _best(text: str, start: int, end: int, spaces: list[tuple[int, int]]) -> tuple[int, int]:
     """The last paragraph or line in the second half, else the last white space, else the last whole character."""
     inner = [space for space in spaces if start < space[0] <= end]
-    late = [space for space in inner if space[0] > (start + end) // 2]
+    late = [space for space in inner if space[0] >= (start + end) // 2]
     for breaks in (2, 1):
         for begin, stop in reversed(late):
             gap = text[begin:stop]
