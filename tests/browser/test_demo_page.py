@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Error, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from bot.sandbox.page import DemoPage
 from bot.stage import Stage, staged
 
-ARGS = [
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script> [click](javascript:alert(3)) \"'><svg onload=alert(4)>"
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        try:
-            made = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
-        except Error as error:
-            pytest.skip(f"no browser to drive: {error.message.splitlines()[0]}")
-        yield made
-        await made.close()
 
 
 @pytest.fixture
@@ -65,10 +43,10 @@ async def watched(browser: Browser, troubles: list[str], **options: Any) -> Page
     return page
 
 
-async def test_a_newcomer_connects_the_number_writes_and_answers(browser: Browser, stage: Stage) -> None:
+async def test_a_newcomer_connects_the_number_writes_and_answers(chromium: Browser, stage: Stage) -> None:
     troubles: list[str] = []
     async with demo(stage) as show:
-        page = await watched(browser, troubles)
+        page = await watched(chromium, troubles)
         await page.goto(show.url)
         await expect(page.locator("#phone textarea")).to_be_disabled()
         setup = page.locator("#setup .log")
@@ -94,12 +72,12 @@ async def test_a_newcomer_connects_the_number_writes_and_answers(browser: Browse
         assert troubles == []
 
 
-async def test_hostile_words_stay_words_everywhere(browser: Browser, stage: Stage) -> None:
+async def test_hostile_words_stay_words_everywhere(chromium: Browser, stage: Stage) -> None:
     troubles: list[str] = []
     stage.customer.name = EVIL
     await stage.connect()
     async with demo(stage) as show:
-        page = await watched(browser, troubles)
+        page = await watched(chromium, troubles)
         await page.goto(show.url)
         await stage.customer.write(stage.number, EVIL)
         await stage.rc.write(stage.admin, stage.setup_room, EVIL)
@@ -117,10 +95,10 @@ async def test_hostile_words_stay_words_everywhere(browser: Browser, stage: Stag
         assert troubles == []
 
 
-async def test_one_place_at_a_time_fits_a_narrow_screen(browser: Browser, stage: Stage) -> None:
+async def test_one_place_at_a_time_fits_a_narrow_screen(chromium: Browser, stage: Stage) -> None:
     troubles: list[str] = []
     async with demo(stage) as show:
-        page = await watched(browser, troubles, viewport={"width": 390, "height": 844})
+        page = await watched(chromium, troubles, viewport={"width": 390, "height": 844})
         await page.goto(show.url)
         await expect(page.locator("#setup .message").first).to_be_visible()
         await expect(page.locator("#phone")).to_be_hidden()
