@@ -5,8 +5,8 @@ messages     checks POST /messages  (+ interactive,   templates   definitions, b
              fields)                                   media       uploads, addresses that expire
 outbox       accepted, shown, reported                customer    a person with a phone
 webhooks     where webhooks go, and again             envelope    their shape
-limits       how fast is too fast                     routes      the endpoints
-state        what is remembered                       server      the whole, and what tests hold
+limits       how fast is too fast                     routes      the endpoints  (server: around them)
+state        what is remembered                       sandbox     the whole, with every switch
 """
 
 from bot.sandbox.dialog360.customer import Customer
