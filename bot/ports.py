@@ -121,18 +121,23 @@ class Journal(Protocol):
     async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
         """Puts it back at the head of its lane, due in `after` seconds. The lane waits with it.
 
-        Without `confirm` the error said that nothing was accepted, so steps that are only `handed` are forgotten.
+        Without `confirm` the error said that nothing was accepted, so steps that were only `handed` since `entry` was
+        taken are forgotten; those that it was already taken with stay unsure. With `confirm`, when a status has
+        settled all of its steps in the meantime, it is due at once.
         """
 
     async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
-        """A dead letter: out of its lane, body kept. The notices are appended in the same transaction."""
+        """A dead letter: out of its lane, body kept. The notices are appended in the same transaction.
+
+        When a status has settled in the meantime what was unsure, it waits again instead, without the notices."""
 
     async def release(self, entry: Entry) -> None:
         """Gives a held entry back untouched (graceful stop)."""
 
     async def confirm(self, key: str, part: int, wamid: str) -> bool:
         """A status proved that this part was handed over: sets its step to `out`, makes a confirming or dead entry due
-        at once (a dead one waits again). False when there is no such entry or that part was never handed over."""
+        at once (a dead one waits again). False when there is no such entry, when it is done, when that part was never
+        handed over, or was known to be out and the entry is dead for another reason."""
 
     async def find(self, key: str) -> Stored | None: ...
 
@@ -142,7 +147,8 @@ class Journal(Protocol):
     async def dead(self, limit: int = 100) -> list[Stored]: ...
 
     async def retry(self, key: str) -> bool:
-        """Lets a dead letter wait again, with its tries forgotten. False when there is none."""
+        """Lets a dead letter wait again, with its tries forgotten, and what was handed over without an answer: a person
+        has decided that it may be sent again. False when there is none."""
 
     async def counts(self) -> Mapping[str, int]:
         """`waiting`, `done`, `dead`."""
