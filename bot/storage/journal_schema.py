@@ -70,8 +70,8 @@ MIGRATIONS = (
         last_inbound_at REAL NOT NULL,
         PRIMARY KEY (number, contact)
     ) WITHOUT ROWID;
-    CREATE INDEX conversations_phone ON conversations (number, phone) WHERE phone != '';
-    CREATE INDEX conversations_user ON conversations (number, user_id) WHERE user_id != '';
+    CREATE INDEX conversations_phone ON conversations (phone, number);
+    CREATE INDEX conversations_user ON conversations (user_id, number);
     CREATE INDEX conversations_token ON conversations (token_hash);
 
     CREATE TABLE rooms (

@@ -140,7 +140,7 @@ class SqliteJournal:
     # --- looking ----------------------------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Stored | None:
-        row = await self._row("SELECT * FROM entries WHERE key = ?", storable(key))
+        row = await self._row(tables.ENTRY_BY_KEY, storable(key))
         return stored_of(row) if row else None
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
@@ -175,24 +175,21 @@ class SqliteJournal:
         return None
 
     async def conversation_of_room(self, room: RoomId) -> Conversation | None:
-        return await self._conversation(
-            "SELECT * FROM conversations WHERE (number, contact) = (SELECT number, contact FROM rooms WHERE room = ?)",
-            storable(room),
-        )
+        return await self._conversation(tables.CONVERSATION_OF_ROOM, storable(room))
 
     async def conversation_of_token(self, token: VisitorToken) -> Conversation | None:
-        return await self._conversation("SELECT * FROM conversations WHERE token_hash = ?", self._hash(token))
+        return await self._conversation(tables.CONVERSATION_BY_HASH, self._hash(token))
 
     async def remember(self, conversation: Conversation) -> None:
         sealed = self._sealed(conversation)
         await self._writer.ask(lambda db: tables.remember(db, sealed))
 
     async def pair(self, wamid: Wamid) -> Pair | None:
-        row = await self._row("SELECT * FROM pairs WHERE wamid = ?", storable(wamid))
+        row = await self._row(tables.PAIR, storable(wamid))
         return pair_of(row) if row else None
 
     async def pairs_of_message(self, message: MessageId) -> list[Pair]:
-        rows = await self._rows("SELECT * FROM pairs WHERE message = ?", storable(message))
+        rows = await self._rows(tables.PAIRS_OF_MESSAGE, storable(message))
         return [pair_of(row) for row in rows]
 
     async def mark(self, name: str) -> str | None:

@@ -25,11 +25,17 @@ DUE_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since <= ?
 NEXT_DUE = "SELECT since FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since LIMIT 1"
 CONVERSATION_BY = (
     "SELECT * FROM conversations WHERE number = ? AND contact = ?",
-    "SELECT * FROM conversations WHERE number = ? AND phone = ? AND phone != '' ORDER BY last_inbound_at DESC LIMIT 1",
-    "SELECT * FROM conversations WHERE number = ? AND user_id = ? AND user_id != '' "
+    "SELECT * FROM conversations INDEXED BY conversations_phone WHERE number = ? AND phone = ? AND phone != '' "
+    "ORDER BY last_inbound_at DESC LIMIT 1",
+    "SELECT * FROM conversations INDEXED BY conversations_user WHERE number = ? AND user_id = ? AND user_id != '' "
     "ORDER BY last_inbound_at DESC LIMIT 1",
 )
 """By contact, by phone with its plus, by user id."""
+CONVERSATION_OF_ROOM = "SELECT c.* FROM rooms r JOIN conversations c USING (number, contact) WHERE r.room = ?"
+CONVERSATION_BY_HASH = "SELECT * FROM conversations WHERE token_hash = ?"
+PAIR = "SELECT * FROM pairs WHERE wamid = ?"
+PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = ?"
+ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = ?"
 DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT ?"
 
 

@@ -127,20 +127,20 @@ class TinyRegistry:
         self._load()
 
     def _load(self) -> None:
-        version = max((int(one.get("version", 0)) for one in self._about.all()), default=VERSION)
-        if version > VERSION:
-            raise StorageError(
-                f"The registry {self._path} was written by a newer version of the bot. Install that version again, or "
-                "put back the backup from before the update."
-            )
         try:
+            version = max((int(one["version"]) for one in self._about.all()), default=VERSION)
+            if version > VERSION:
+                raise StorageError(
+                    f"The registry {self._path} was written by a newer version of the bot. Install that version again, "
+                    "or put back the backup from before the update."
+                )
             numbers = [_number(self._opened(document)) for document in self._number_table.all()]
             sessions = [self._opened(document) for document in self._session_table.all()]
             facts = [self._opened(document) for document in self._fact_table.all()]
             self._numbers = {number.id: number for number in numbers}
             self._sessions = {str(session["id"]): session for session in sessions}
             self._facts = {str(fact["name"]): str(fact["value"]) for fact in facts}
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"The registry {self._path} holds something that cannot be read ({type(error).__name__}). It was not "
                 "changed. Put a backup in its place."
