@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from bot.chatops.command import Command, Desk, Press, Reply, Value, Words, typed
-from bot.chatops.form import Answers, Field, Form, Opening, Review
-from bot.errors import BotError, NotFound
+from bot.chatops.form import Answers, Field, Form, Opening, Review, explain
+from bot.errors import BotError, KeyInvalid, NotFound
 from bot.model import Number, NumberId
 from commands.connect import health_words
 
@@ -48,8 +48,10 @@ async def _row(desk: Desk, number: Number) -> dict[str, Value]:
     """A number whose health cannot be told now is listed all the same."""
     try:
         health = health_words(await desk.whatsapp.check(number.api_key))
+    except KeyInvalid as error:
+        health = Words(error.sentence)
     except BotError as error:
-        health = Words("numbers.health_failed", {"reason": Words(error.sentence, {"said": error.said, **error.values})})
+        health = Words("numbers.health_failed", {"reason": explain(error)})
     department: Value = number.department_name or number.department or Words("connect.department.none")
     return {"phone": number.phone, "name": number.name, "department": department, "health": health}
 

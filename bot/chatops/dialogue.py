@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.chatops.command import Desk, Press, Reply, Value, Words, typed, visible
-from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean
+from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean, explain
 from bot.chatops.sessions import Sessions
 from bot.errors import BotError, Invalid
 from bot.translations import Translate
@@ -84,6 +84,7 @@ class Dialogue:
     def _question(
         self, form: Form, session: FormSession, fields: Sequence[Field], field: Field, problem: Words | None
     ) -> Turn:
+        link = "" if session.asking else self._sessions.link(session)  # said once, with the first question
         session = self._sessions.touched(replace(session, asking=field.name, on_page=field.kind == "secret"))
         if field.kind == "secret":
             return self._page(form, session, problem)
@@ -108,7 +109,9 @@ class Dialogue:
         words = [*(["keep"] if current else []), *([] if field.required else ["skip"]), "back", "cancel"]
         buttons = choices if len(choices) <= _MOST_BUTTONS else []
         buttons += [self._button(session, word) for word in words]
-        return Turn(session, Reply("form.question", values, tuple(rows), tuple(buttons), layout="question"))
+        if link:
+            buttons.append(Press(Words("form.open"), opens=link))
+        return Turn(session, Reply("form.question", values, tuple(rows), tuple(buttons), link, layout="question"))
 
     def _page(self, form: Form, session: FormSession, problem: Words | None) -> Turn:
         """What is secret is asked on the page; so this answer is the link."""
@@ -193,11 +196,6 @@ class Dialogue:
 def pick(session: FormSession, answer: str) -> str:
     """What the button for this answer posts."""
     return typed(answer, f"{session.id}.{session.revision}")
-
-
-def explain(error: BotError) -> Words:
-    """The error's sentence, ready to be put into another one."""
-    return Words(error.sentence, {"said": error.said, **error.values})
 
 
 def _is_asked(field: Field) -> bool:

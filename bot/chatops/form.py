@@ -16,7 +16,7 @@ from typing import Any, Literal
 import phonenumbers
 
 from bot.chatops.command import Desk, Person, Reply, Words, words_document, words_of
-from bot.errors import Invalid
+from bot.errors import BotError, Busy, Invalid, KeyInvalid, NotAllowed, NotForYou, NumberBlocked, Unpaid, Unsure
 from bot.model import RoomId, UserId
 
 Answers = Mapping[str, str]
@@ -115,6 +115,21 @@ def phone(text: str) -> str:
     if number.extension or not phonenumbers.is_possible_number(number):
         raise Invalid("form.not_a_phone")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def explain(error: BotError) -> Words:
+    """The reason in words that fit a form or a command: here nothing is tried again unless a person does it."""
+    values = {"said": error.said, **error.values}
+    match error:
+        case Invalid() | NotForYou() | NotAllowed() | NumberBlocked() | Unpaid():
+            return Words(error.sentence, values)
+        case KeyInvalid():
+            return Words("connect.key_refused")
+        case Busy():
+            return Words("form.busy")
+        case Unsure():
+            return Words("form.unsure")
+    return Words("form.refused", values) if error.said else Words("form.refused_plain")
 
 
 # --- the form -------------------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ class Sessions:
         for one in await self._all():
             if one.expires + KEPT < now:
                 await self._registry.remove_session(one.id)
-            elif one.state == "open" and one.expires <= now and (one.secrets or one.answers):
+            elif one.expires <= now and (one.secrets or one.answers):
                 await self.put(replace(one, secrets={}, answers={}))
 
     async def _all(self) -> list[FormSession]:

@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.chatops.command import Desk, Reply, Value, Words
-from bot.chatops.dialogue import explain
-from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean
+from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean, explain
 from bot.chatops.office import Office
 from bot.chatops.sessions import Sessions
 from bot.errors import BotError, Invalid, NotForYou

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from bot.chatops.command import House
+from bot.chatops.command import Command, House
 from bot.chatops.dispatcher import Account, Dispatcher
 from bot.chatops.office import SETUP_ROOM, Office
 from bot.chatops.sessions import Sessions
@@ -111,6 +111,12 @@ class Scene:
         self.workspace = FakeWorkspace()
         self.whatsapp = FakeWhatsApp()
         self.count = 0
+        self.commands = ALL
+        self.restart()
+
+    def use(self, *commands: Command) -> None:
+        """Other commands than the real ones."""
+        self.commands = commands
         self.restart()
 
     def restart(self) -> None:
@@ -124,7 +130,7 @@ class Scene:
             whatsapp=cast(WhatsApp, self.whatsapp),
             clock=self.clock,
             house=House(PUBLIC, "app", "https://sign.up/", ("admin", "livechat-manager")),
-            commands=ALL,
+            commands=self.commands,
         )
         self.dispatcher = Dispatcher(self.office, self.sessions, Account("bot", "wa.bot"), translator("en"))
 

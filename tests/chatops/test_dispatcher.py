@@ -177,6 +177,25 @@ async def test_a_confirmation_that_died_in_between_is_done_once(scene: Scene) ->
     assert scene.whatsapp.hooks[KEY][0].endswith(f"/{half.hook_path}/incoming")
 
 
+async def test_a_form_that_is_being_done_says_so_and_is_given_up_after_its_time(scene: Scene) -> None:
+    await scene.write(CONNECT)
+    await scene.registry.put_session({**await scene.session(), "state": "submitted", "submission": "form:lost:1"})
+
+    assert "It is being worked on" in (await scene.one("cancel")).text
+    scene.clock.time += 31 * 60
+    assert "it was closed" in (await scene.one("cancel")).text
+    assert await scene.write("cancel") == []
+
+
+async def test_a_message_without_words_is_no_answer(scene: Scene) -> None:
+    await scene.write(CONNECT)
+    await scene.save_key()
+    await scene.write(PHONE)
+
+    assert await scene.write(" \u200b") == []
+    assert "department" not in (await scene.session())["answers"]
+
+
 async def test_a_button_works_once(scene: Scene) -> None:
     await scene.write(CONNECT)
     await scene.save_key()

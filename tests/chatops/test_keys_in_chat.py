@@ -73,6 +73,15 @@ async def test_a_lone_key_in_the_setup_channel_is_found_without_any_form(scene: 
     assert await scene.write("the ticket is 4f2a91c0-3b7e-4c55-9a3e-0d8f6b1c2e7a, please look") == []
 
 
+@pytest.mark.parametrize("room_type", ["c", "l"])
+async def test_a_key_in_a_command_in_any_room_is_deleted(scene: Scene, room_type: str) -> None:
+    told, elsewhere = await scene.write(f"{CONNECT} {KEY}", room="general", room_type=room_type)
+
+    assert scene.workspace.deleted == ["m1"]
+    assert "I deleted your message" in told.text
+    assert "works in the setup channel" in elsewhere.text
+
+
 async def test_a_key_in_a_room_that_is_not_ours_is_left_alone(scene: Scene) -> None:
     assert await scene.write(KEY, room="general", room_type="c") == []
     assert scene.workspace.deleted == []

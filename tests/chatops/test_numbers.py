@@ -41,7 +41,7 @@ async def test_health_that_cannot_be_asked_is_said_of_that_number_only(scene: Sc
 
     told = await scene.one(NUMBERS)
 
-    assert told.text.count("Its health could not be asked: The other server cannot be reached") == 2
+    assert told.text.count("Its health could not be asked. The other server does not answer") == 2
 
 
 async def test_a_key_that_is_no_longer_valid_is_said(scene: Scene) -> None:

@@ -1,27 +1,16 @@
 """The pages of forms: what a browser and a plain HTTP client see, and what the chat hears of it."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
-from aiohttp import FormData
 
+from bot.chatops.command import Command, Desk, Reply
+from bot.chatops.form import Answers, Field, Form, Opening, Option, Review
 from bot.errors import InvalidRequest, Unreachable
-from bot.model import NumberId, Post
-from tests.chatops.browser import Browser, Page, read, working
-from tests.chatops.desk import KEY, OTHER_KEY, PHONE, PUBLIC, Scene, button, labels, link
-
-NUMBER = NumberId("4915112345678")
-NAMES = ["api_key", "phone_number", "department", "welcome_message", "conversation_finished_message", "offline_message"]
-FILLED = {"api_key": KEY, "phone_number": "+49 1511 2345678", "department": "d2", "welcome_message": "Hello!\nAll"}
-
-
-async def opened(scene: Scene, browser: Browser) -> tuple[str, Page]:
-    address = link(await scene.one("!whatsapp-360d-cloud connect"))
-    return address, await browser.open(address)
-
-
-def said(scene: Scene) -> list[Post]:
-    return [post for _, post in scene.workspace.said.values()]
+from tests.chatops.browser import Browser, working
+from tests.chatops.desk import KEY, OTHER_KEY, PHONE, PUBLIC, Scene, button, labels
+from tests.chatops.steps import FILLED, NAMES, NUMBER, chat_hears, opened, said
 
 
 async def test_the_page_asks_what_the_chat_asks(scene: Scene, browser: Browser) -> None:
@@ -270,125 +259,6 @@ async def test_a_form_that_was_stored_and_not_queued_is_queued_when_sent_again(s
         assert "is now connected" in (await quiet.submit(address, page)).text
 
 
-# --- who may --------------------------------------------------------------------------------------------------------
-
-
-async def test_an_unknown_link_says_how_to_get_one(browser: Browser) -> None:
-    page = await browser.open(f"{PUBLIC}/forms/{'x' * 43}")
-
-    assert page.status == 404
-    assert "Type the command again" in page.text
-
-
-async def test_a_link_expires_and_can_be_renewed_in_chat(scene: Scene, browser: Browser) -> None:
-    address, _ = await opened(scene, browser)
-    scene.clock.time += 16 * 60
-    assert (await browser.open(address)).status == 410
-
-    renewed = link(await scene.one("link"))
-
-    assert (await browser.open(renewed)).status == 200
-
-
-async def test_a_page_that_is_open_may_be_sent_for_half_an_hour(scene: Scene, browser: Browser) -> None:
-    address, page = await opened(scene, browser)
-    scene.clock.time += 29 * 60
-    late = await browser.submit(address, page, phone_number="?")
-    assert late.status == 422
-
-    scene.clock.time += 31 * 60
-    over = await browser.submit(address, late, **FILLED)
-    assert over.status == 410
-    assert "expired" in over.text
-
-
-async def test_looking_at_a_page_uses_nothing_up(scene: Scene, browser: Browser) -> None:
-    """A chat server fetches addresses for previews."""
-    address, page = await opened(scene, browser)
-    before = await scene.registry.sessions()
-
-    await browser.open(address)
-
-    assert await scene.registry.sessions() == before
-    assert "is now connected" in (await browser.submit(address, page, **FILLED)).text
-
-
-@pytest.mark.parametrize("origin", ["null", "https://evil.example", "https://bot.example.evil.example", "x"])
-async def test_a_form_sent_from_elsewhere_is_refused(scene: Scene, browser: Browser, origin: str) -> None:
-    address, page = await opened(scene, browser)
-
-    browser.headers["Origin"] = origin
-    refused = await browser.submit(address, page, **FILLED)
-
-    assert refused.status == 403
-    assert await scene.registry.numbers() == []
-
-
-async def test_a_form_sent_from_our_own_address_is_taken(scene: Scene, browser: Browser) -> None:
-    address, page = await opened(scene, browser)
-
-    browser.headers["Origin"] = "https://bot.example"
-    done = await browser.submit(address, page, **FILLED)
-
-    assert "is now connected" in done.text
-
-
-async def test_a_form_without_the_seal_of_its_page_is_refused(scene: Scene, browser: Browser) -> None:
-    address, page = await opened(scene, browser)
-    _, other = await opened(scene, browser)
-
-    for seal in ("", "0" * 64, page.fields["seal"], "é"):
-        refused = await browser.submit(link(said(scene)[-1]), other, seal=seal, **FILLED)
-        assert refused.status == 403
-    assert address != link(said(scene)[-1])
-
-
-async def test_roles_are_asked_again_when_the_page_is_sent(scene: Scene, browser: Browser) -> None:
-    address, page = await opened(scene, browser)
-    scene.workspace.roles["ada"] = {"user"}
-
-    refused = await browser.submit(address, page, **FILLED)
-
-    assert refused.status == 403
-    assert "Only people with one of these roles" in refused.text
-    assert await scene.registry.numbers() == []
-
-
-async def test_a_body_that_is_too_large_is_refused(scene: Scene, browser: Browser) -> None:
-    address, page = await opened(scene, browser)
-
-    refused = await browser.submit(address, page, welcome_message="x" * 70_000)
-
-    assert refused.status == 413
-
-
-async def test_a_multipart_form_is_read_and_its_files_left_out(scene: Scene, browser: Browser) -> None:
-    address, page = await opened(scene, browser)
-    data = FormData({"seal": page.fields["seal"], "act": "submit", "api_key": KEY, "phone_number": PHONE})
-    data.add_field("welcome_message", b"file", filename="x.txt")
-
-    done = await read(await browser.client.post(address.removeprefix(PUBLIC), data=data))
-
-    assert "is now connected" in done.text
-    number = await scene.registry.number(NUMBER)
-    assert number is not None
-    assert number.welcome_message == ""
-
-
-async def test_the_page_may_do_nothing_but_be_read_and_sent(scene: Scene, browser: Browser) -> None:
-    _, page = await opened(scene, browser)
-
-    policy = page.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    for rule in ("form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"):
-        assert rule in policy
-    assert page.headers["Referrer-Policy"] == "same-origin"
-    assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert "Set-Cookie" not in page.headers
-    assert not [tag for tag, _ in page.tags if tag in ("script", "img", "link", "iframe")]
-
-
 async def test_the_stored_form_holds_neither_ticket_nor_key(scene: Scene, browser: Browser) -> None:
     address, page = await opened(scene, browser)
     await browser.submit(address, page, api_key=KEY, phone_number="?")
@@ -423,8 +293,56 @@ async def test_the_button_in_chat_after_a_failure_works_too(scene: Scene, browse
     assert "is now connected" in (await scene.press(failed, "Try again"))[0].text
 
 
-async def chat_hears(scene: Scene, words: str) -> None:
-    """Waits until the worker has come so far."""
-    async with asyncio.timeout(5):
-        while not any(words in post.text for post in said(scene)):
-            await scene.workspace.news.wait()
+# --- a form whose fields depend on earlier answers ------------------------------------------------------------------
+
+
+async def _open(_: Desk, args: tuple[str, ...]) -> Opening:
+    return Opening(ORDER)
+
+
+async def _questions(_: Desk, answers: Answers) -> Sequence[Field]:
+    dish = Field("dish", "choice", "connect.title", required=True, options=(Option("p", "Pizza"), Option("s", "Soup")))
+    topping = Field("topping", "text", "connect.title", required=True)
+    return (dish, topping) if answers.get("dish") == "p" else (dish,)
+
+
+async def _review(_: Desk, answers: Answers) -> Review:
+    assert "topping" in answers or answers["dish"] == "s"
+    return Review()
+
+
+async def _submit(_: Desk, answers: Answers) -> Reply:
+    return Reply("numbers.disconnect", {"phone": f"{answers['dish']} with {answers.get('topping', 'nothing')}"})
+
+
+ORDER = Form("disconnect", _questions, _review, _submit)
+
+
+@pytest.fixture
+def orders(scene: Scene) -> Scene:
+    scene.use(Command("connect", _open, "connect.summary", forms=(ORDER,)))
+    return scene
+
+
+async def test_a_second_page_asks_what_the_first_answers_made_necessary(orders: Scene, browser: Browser) -> None:
+    address, page = await opened(orders, browser)
+    assert "topping" not in page.fields
+
+    page = await browser.submit(address, page, dish="p")
+    assert (page.status, page.fields["dish"], page.fields["topping"]) == (200, "p", "")
+    page = await browser.submit(address, page)
+    assert page.status == 422
+    assert "p with <olives>" in (await browser.submit(address, page, topping="<olives>")).text
+
+
+async def test_one_page_is_enough_where_nothing_more_is_needed(orders: Scene, browser: Browser) -> None:
+    address, page = await opened(orders, browser)
+
+    assert "s with nothing" in (await browser.submit(address, page, dish="s")).text
+
+
+async def test_the_chat_asks_the_same_questions(orders: Scene) -> None:
+    assert "Question 1 of 1" in (await orders.one("!whatsapp-360d-cloud connect")).text
+    assert "Question 2 of 2" in (await orders.one("pizza")).text
+    summary = await orders.one("olives")
+    assert "p with olives" in (await orders.press(summary, "Yes, disconnect"))[0].text
