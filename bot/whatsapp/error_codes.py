@@ -71,6 +71,7 @@ _BLOCKED = re.compile(r"\b(blocked|disabled)\b", re.I)
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.I)
 _CODE_IN_FRONT = re.compile(r"^\(#\d+\)\s*")
 _LONGEST_WAIT = 86_400.0
+_HEAD_OF_PAGE = 4000
 
 
 def class_of(code: int) -> type[BotError] | None:
@@ -133,7 +134,7 @@ def _read(body: str) -> tuple[int | None, str, bool]:
     try:
         answer = obj(json.loads(body))
     except (ValueError, RecursionError):
-        title = _TITLE.search(body)
+        title = _TITLE.search(body[:_HEAD_OF_PAGE])
         return None, line(title.group(1) if title else "" if "<" in body else body, 200), False
     error = answer.get("error")
     if isinstance(error, dict):
