@@ -206,7 +206,11 @@ async def _open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -
     vault = Vault(settings.storage.key_file)
     journal = await stack.enter_async_context(SqliteJournal(settings.storage.data_dir, vault, clock))
     session = await stack.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=128), cookie_jar=aiohttp.DummyCookieJar())
+        aiohttp.ClientSession(
+            # An idle connection is dropped before the other side does it: a send on a dying one would be unsure.
+            connector=aiohttp.TCPConnector(limit=128, keepalive_timeout=4),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
     )
     url = settings.rocketchat.url
     credentials = _credentials(settings, session, clock)

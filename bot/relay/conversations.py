@@ -17,7 +17,7 @@ from dataclasses import replace
 from bot.errors import RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Journal, Registry, Workspace
-from bot.whatsapp.split import split
+from bot.whatsapp.split import length, split
 
 TokenMaker = Callable[[NumberId, ContactId], VisitorToken]
 
@@ -50,7 +50,7 @@ class Conversations:
             return await self._put(conversation, number, name, text, message_id(0))
         except TooLong:
             limit = await self._workspace.character_limit()
-            if not limit or limit >= len(text):
+            if not limit or limit >= length(text):
                 raise
         conversation = await self._known(number, sender) or conversation
         for part, piece in enumerate(split(text, limit)):
