@@ -1,8 +1,8 @@
 """WhatsApp numbers (360Dialog Cloud API) for the Omnichannel agents of a Rocket.Chat workspace.
 
-The bot runs beside the workspace as an ordinary user account. It listens over Rocket.Chat's websocket (DDP), speaks over
-REST, and runs a small web server for 360Dialog's webhooks and for its own forms. Its promise: no message lost, none
-doubled, and nobody left guessing whether it arrived.
+The bot runs beside the workspace as an ordinary user account. It listens over Rocket.Chat's websocket (DDP), speaks
+over REST, and runs a small web server for 360Dialog's webhooks and for its own forms. Its promise: no message lost,
+none doubled, and nobody left guessing whether it arrived.
 
 The road
 --------

@@ -176,6 +176,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                     bot.account = Account(str(me["_id"]), str(me["username"]))
                     bot.dispatcher = Dispatcher(office, sessions, bot.account, t)
                     bot.setup_room = await setup.ensure()
+                    await sessions.sweep()
                     break
                 except BotError as error:
                     bot.waits_for = f"Rocket.Chat ({error})"

@@ -161,6 +161,12 @@ class Stage:
         """What the agent reads of the customer, in order."""
         return [m["msg"] for m in self.rc.messages(room) if m.get("token") and not m.get("t")]
 
+    async def agent_writes(self, room: str, text: str, **fields: Any) -> dict[str, Any]:
+        """The agent's message as Rocket.Chat stored it."""
+        message = await self.rc.write(self.agent, room, text, **fields)
+        assert message is not None, "the web client swallowed it as an unknown slash command"
+        return message
+
     async def agent_reads(self, text: str, customer: Customer | None = None) -> str:
         """Waits until the agent has this line in an open room of the customer; returns the room."""
         room = await self.agent_room(customer)

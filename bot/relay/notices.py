@@ -59,6 +59,9 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             if message is None:
                 return ()
             return (notice(entry.key, message.room, "notice.command_failed", reason=sentence, **_clean(values)),)
+        case "form.submit":
+            room = entry.lane.split(":")[1]  # cmd:<room>:<person>
+            return (notice(entry.key, room, "notice.command_failed", reason=sentence, **_clean(values)),)
         case _:
             return ()
 

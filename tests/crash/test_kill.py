@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 
 from bot.sandbox.dialog360 import Customer
 from bot.stage import Stage, staged
@@ -22,7 +23,7 @@ async def until_taken(stage: Stage, customer: Customer, text: str, at: int) -> N
 
 
 async def test_a_hundred_webhooks_each_sent_twice_with_kills_in_between() -> None:
-    print(f"seed {SEED}")
+    print(f"seed {SEED}")  # noqa: T201 - pytest shows it when the test fails
     chance = random.Random(SEED)
     async with staged(start=False) as stage:
         await stage.start_process()
@@ -39,10 +40,13 @@ async def test_a_hundred_webhooks_each_sent_twice_with_kills_in_between() -> Non
                     taken += 1
                     more.notify_all()
 
+        def far_enough(share: float) -> bool:
+            return taken >= share * PEOPLE * EACH
+
         async def killer() -> None:
             for share in sorted(chance.random() * 0.9 for _ in range(KILLS)):
                 async with more:
-                    await more.wait_for(lambda at=share: taken >= at * PEOPLE * EACH)
+                    await more.wait_for(partial(far_enough, share))
                 await stage.kill()
                 await stage.start_process()
 

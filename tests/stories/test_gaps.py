@@ -15,17 +15,17 @@ async def test_what_an_agent_wrote_during_a_gap_is_caught_up_once(flavour: Liter
         await stage.connect()
         await stage.customer.write(stage.number, "hi")
         room = await stage.agent_reads("hi")
-        await stage.rc.write(stage.agent, room, "before")
+        await stage.agent_writes(room, "before")
         await stage.customer_reads("before")
 
         stage.rc.refuse_sockets(True)
         await stage.rc.cut_sockets()
-        await stage.rc.write(stage.agent, room, "in the gap")
-        edited = await stage.rc.write(stage.agent, room, "in the gap, wrong")
+        await stage.agent_writes(room, "in the gap")
+        edited = await stage.agent_writes(room, "in the gap, wrong")
         await stage.rc.edit(stage.agent, edited["_id"], "in the gap, edited")
         stage.rc.refuse_sockets(False)
         await stage.customer_reads("in the gap, edited")
-        await stage.rc.write(stage.agent, room, "after")
+        await stage.agent_writes(room, "after")
         await stage.customer_reads("after")
 
         assert [one.text for one in stage.customer.received] == ["before", "in the gap", "in the gap, edited", "after"]
@@ -67,8 +67,8 @@ async def test_an_answer_of_whatsapp_that_got_lost_is_settled_by_the_status() ->
         room = await stage.agent_reads("hi")
 
         stage.wa.levers.add("/messages", when="after", drop=True)
-        await stage.rc.write(stage.agent, room, "one")
-        await stage.rc.write(stage.agent, room, "two")
+        await stage.agent_writes(room, "one")
+        await stage.agent_writes(room, "two")
         await stage.customer_reads("two")
 
         assert [one.text for one in stage.customer.received] == ["one", "two"]
@@ -84,8 +84,8 @@ async def test_a_busy_whatsapp_gets_the_message_later_and_in_order() -> None:
         said = "You have exceeded the endpoint rate limit"
         limit = {"meta": {"success": False, "http_code": 400, "developer_message": said}}
         stage.wa.levers.add("/messages", times=2, status=400, body=limit)
-        await stage.rc.write(stage.agent, room, "one")
-        await stage.rc.write(stage.agent, room, "two")
+        await stage.agent_writes(room, "one")
+        await stage.agent_writes(room, "two")
         await stage.customer_reads("two")
 
         assert [one.text for one in stage.customer.received] == ["one", "two"]
@@ -100,7 +100,7 @@ async def test_the_agent_reads_why_whatsapp_refuses(how: Literal["sync", "async"
         stage.wa.window_errors = how
         stage.wa.clock_offset = 25 * 3600
 
-        await stage.rc.write(stage.agent, room, "too late")
+        await stage.agent_writes(room, "too late")
         notice = await stage.rc.until(lambda: stage.from_bot(room))
 
         assert "24 hours" in notice[0]["msg"]

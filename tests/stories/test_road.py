@@ -27,7 +27,7 @@ async def test_a_conversation_goes_both_ways(flavour: Literal["monolith", "strea
 
         await stage.customer.write(stage.number, "Do you open on *Sunday*?")
         room = await stage.agent_reads("Do you open on *Sunday*?")
-        await stage.rc.write(stage.agent, room, "Yes, **from ten**: [map](https://example.org/x_y_z) :smile:")
+        await stage.agent_writes(room, "Yes, **from ten**: [map](https://example.org/x_y_z) :smile:")
 
         await stage.customer_reads("Yes, *from ten*: map (https://example.org/x_y_z) 😄")
         assert [one.text for one in stage.customer.received] == [
@@ -47,7 +47,7 @@ async def test_a_known_room_costs_one_call_each_way() -> None:
         assert calls_since(stage, before) == (["POST /api/v1/livechat/message"], [])
 
         before = mark(stage)
-        await stage.rc.write(stage.agent, room, "answer")
+        await stage.agent_writes(room, "answer")
         await stage.customer_reads("answer")
         assert calls_since(stage, before) == ([], ["POST /messages"])
 
@@ -92,7 +92,7 @@ async def test_two_numbers_are_two_conversations_of_the_same_customer() -> None:
         [room] = await stage.rc.until(
             lambda: [rid for rid in stage.rc.rooms if stage.from_customer(rid) == ["to the second"]]
         )
-        await stage.rc.write(stage.agent, room, "from the second")
+        await stage.agent_writes(room, "from the second")
         await stage.customer_reads("from the second")
         assert stage.customer.received[-1].number.phone == second.phone
 
@@ -103,14 +103,14 @@ async def test_only_what_an_agent_says_to_the_customer_leaves() -> None:
         await stage.connect()
         await stage.customer.write(stage.number, "hi")
         room = await stage.agent_reads("hi")
-        sent = await stage.rc.write(stage.agent, room, "first")
+        sent = await stage.agent_writes(room, "first")
         await stage.customer_reads("first")
         await stage.rc.edit(stage.agent, sent["_id"], "first, corrected")
         await stage.rc.react(stage.agent, sent["_id"], ":thumbsup:")
-        await stage.rc.write(stage.agent, room, "!whatsapp-360d-cloud help")
+        await stage.agent_writes(room, "!whatsapp-360d-cloud help")
         await stage.rc.write(stage.agent, stage.rc.direct_room(stage.agent, stage.admin), "private")
         await stage.rc.emit_again(sent["_id"])
-        await stage.rc.write(stage.agent, room, "second")
+        await stage.agent_writes(room, "second")
         await stage.customer_reads("second")
 
         assert [one.text for one in stage.customer.received] == ["first", "second"]
@@ -124,8 +124,8 @@ async def test_a_long_answer_arrives_in_pieces_and_in_order() -> None:
         stage.rc.settings["Message_MaxAllowedSize"] = 20_000
         words = " ".join(f"word{number}" for number in range(1500))
 
-        await stage.rc.write(stage.agent, room, words)
-        await stage.rc.write(stage.agent, room, "the end")
+        await stage.agent_writes(room, words)
+        await stage.agent_writes(room, "the end")
         await stage.customer_reads("the end")
 
         texts = [str(one.text) for one in stage.customer.received]
