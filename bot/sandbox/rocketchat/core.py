@@ -11,6 +11,7 @@ from bot.sandbox.rocketchat.messages import Messages
 from bot.sandbox.rocketchat.rooms import Rooms
 from bot.sandbox.rocketchat.state import World
 from bot.sandbox.rocketchat.transfer import Transfer
+from bot.sandbox.rocketchat.visitors import Visitors
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Core:
     world: World
     messages: Messages
     rooms: Rooms
+    visitors: Visitors
     livechat: Livechat
     transfer: Transfer
     files: Files
@@ -27,5 +29,13 @@ class Core:
     def build(cls, world: World) -> Core:
         messages = Messages(world)
         livechat = Livechat(world, messages)
-        files = Files(world, messages)
-        return cls(world, messages, Rooms(world, messages), livechat, Transfer(livechat), files, Logins(world))
+        return cls(
+            world=world,
+            messages=messages,
+            rooms=Rooms(world, messages),
+            visitors=Visitors(world),
+            livechat=livechat,
+            transfer=Transfer(livechat),
+            files=Files(world, messages),
+            logins=Logins(world),
+        )

@@ -17,7 +17,7 @@ from bot.sandbox.rocketchat import text
 from bot.sandbox.rocketchat.access import can_access, room_to_write
 from bot.sandbox.rocketchat.attachments import check_message
 from bot.sandbox.rocketchat.state import User, World
-from bot.sandbox.rocketchat.wire import Doc, MeteorError, moment, new_id
+from bot.sandbox.rocketchat.wire import Doc, MeteorError, new_id
 
 NORMALIZE_CRASH = "Cannot read properties of undefined (reading 'starred')"
 """What chat.sendMessage answers (400) when the `_id` was already taken: nothing was inserted, nothing to normalise."""
@@ -268,73 +268,3 @@ class Messages:
             del message["reactions"]
         message["_updatedAt"] = self.world.now()
         self.announce(message)
-
-    # --- reading ------------------------------------------------------------------------------------------------
-
-    def history(self, rid: str, user_id: str, options: Doc) -> Doc:
-        """getMessageHistory behind chat.syncMessages and `messages/get` (server/publications/messages.ts)."""
-        world = self.world
-        room = world.rooms.get(rid)
-        if room is None or not can_access(world, room, user_id):
-            raise MeteorError("error-not-allowed", "Not allowed", {"method": "messages/get"})
-        kind, following, before = options.get("type"), options.get("next"), options.get("previous")
-        since: datetime | None = options.get("lastUpdate")
-        if kind and kind not in ("UPDATED", "DELETED"):
-            wanted = 'The "type" parameter must be either "UPDATED" or "DELETED"'
-            raise MeteorError("error-type-param-not-supported", wanted)
-        if (following or before) and not kind:
-            wanted = 'The "type" parameter is required when using the "next" or "previous" parameters'
-            raise MeteorError("error-type-param-required", wanted)
-        if following and before:
-            raise MeteorError("error-cursor-conflict", 'You cannot provide both "next" and "previous" parameters')
-        if (following or before) and since:
-            wanted = 'The attributes "next", "previous" and "lastUpdate" cannot be used together'
-            raise MeteorError("error-cursor-and-lastUpdate-conflict", wanted)
-        if since:
-            deleted = [gone for gone in world.trash.values() if gone["rid"] == rid and gone["_deletedAt"] > since]
-            deleted.sort(key=lambda gone: gone["ts"], reverse=True)
-            updated = [each for each in self._visible(rid) if each["_updatedAt"] > since]
-            return {"updated": updated[::-1], "deleted": [_tombstone(gone) for gone in deleted]}
-        if not (following or before):
-            return {}
-        return self._page(rid, kind or "", options.get("count") or 20, following, before)
-
-    def _page(self, rid: str, kind: str, count: int, following: str | None, before: str | None) -> Doc:
-        field = "_updatedAt" if kind == "UPDATED" else "_deletedAt"
-        mark = _cursor(following or before or "")
-        if kind == "UPDATED":
-            found = self._visible(rid)
-        else:
-            found = [_tombstone(gone) for gone in self.world.trash.values() if gone["rid"] == rid]
-        found = [each for each in found if (each[field] > mark if following else each[field] < mark)]
-        found.sort(key=lambda each: each[field], reverse=not following)
-        page = found[: count + 1]
-        more = len(page) > count
-        cursor: Doc = {"next": None, "previous": None}
-        if page and following:
-            cursor["previous"] = _mark(page[0][field])
-            cursor["next"] = _mark(page[-2][field]) if more else None
-        elif page:
-            cursor["next"] = _mark(page[0][field])
-            cursor["previous"] = _mark(page[-2][field]) if more else None
-        page = page[:count]
-        updated, deleted = (page, []) if kind == "UPDATED" else ([], page)
-        return {"updated": updated, "deleted": deleted, "cursor": cursor}
-
-    def _visible(self, rid: str) -> list[Doc]:
-        return [message for message in self.world.of_room(rid) if not message.get("_hidden")]
-
-
-def _tombstone(gone: Doc) -> Doc:
-    return {"_id": gone["_id"], "_deletedAt": gone["_deletedAt"]}
-
-
-def _cursor(cursor: str) -> datetime:
-    try:
-        return moment(int(cursor) / 1000)
-    except (ValueError, OverflowError, OSError):
-        raise MeteorError("error-cursor-not-found", "Invalid Date") from None
-
-
-def _mark(at: datetime) -> str:
-    return str(round(at.timestamp() * 1000))

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.sandbox.rocketchat.access import can_access
 from bot.sandbox.rocketchat.core import Core
+from bot.sandbox.rocketchat.history import message_history
 from bot.sandbox.rocketchat.permissions import public_roles
 from bot.sandbox.rocketchat.state import User
 from bot.sandbox.rocketchat.wire import Doc, MeteorError, moment
@@ -74,7 +75,7 @@ async def messages_get(core: Core, user: User | None, params: list[Any]) -> Any:
     if len(params) < 2 or not isinstance(params[0], str) or not isinstance(params[1], dict):
         raise MATCH_FAILED
     options = {**params[1], "lastUpdate": _date(params[1].get("lastUpdate"))}
-    return core.messages.history(params[0], me.id, options)
+    return message_history(core.world, params[0], me.id, options)
 
 
 METHODS: dict[str, Method] = {

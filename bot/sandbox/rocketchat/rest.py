@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -135,11 +136,11 @@ class Rest:
         for route in self.routes:
             found = route.pattern.fullmatch(path)
             if found and route.method == method:
-                return route, found.groupdict()
+                return route, {name: unquote(value) for name, value in found.groupdict().items()}
         return None
 
     async def handle(self, request: web.Request, path: str) -> web.Response:
-        """`path` is what follows /api/v1/."""
+        """`path` is what follows /api/v1/, still percent-encoded: a slash in a token is no separator."""
         found = self.find(request.method, path)
         if found is None:
             return respond(404, {"success": False, "error": "Resource not found"}, {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.sandbox.rocketchat.access import can_access, room_to_write
+from bot.sandbox.rocketchat.history import message_history
 from bot.sandbox.rocketchat.messages import NORMALIZE_CRASH
 from bot.sandbox.rocketchat.rest import Context, Route
 from bot.sandbox.rocketchat.schema import Schema
@@ -49,10 +50,13 @@ class SendSchema(Schema):
 async def post(c: Context) -> Doc:
     """chat.postMessage: no `_id`, no `blocks`; an attachments key switches link previews off."""
     body, limit = c.body, c.world.settings["Message_MaxAllowedSize"]
-    texts = [body.get("text") or "", *((each.get("text") or "") for each in body.get("attachments") or [])]
-    if any(len(text) > limit for text in texts):
+    attachments = body.get("attachments") or []
+    if not all(isinstance(each, dict) for each in attachments):
+        raise MeteorError("invalid-params", "must be object")
+    texts = [body.get("text") or "", *(each.get("text") or "" for each in attachments)]
+    if any(isinstance(text, str) and len(text) > limit for text in texts):
         raise failure("error-message-size-exceeded")
-    room = _target(c, body.get("roomId") or body["channel"])
+    room = _target(c, body["roomId"] if "roomId" in body else body["channel"])
     room_to_write(c.world, room["_id"], c.user.id)
     message: Doc = {"msg": body.get("text") or "", "groupable": False}
     for name in ("alias", "emoji", "avatar", "attachments", "customFields", "tmid"):
@@ -70,7 +74,9 @@ async def post(c: Context) -> Doc:
 
 def _target(c: Context, wanted: str | list[str]) -> Doc:
     """`#name`, `@user`, a bare name or an id. A public channel is joined on the way; a private one is not."""
-    name = wanted[0] if isinstance(wanted, list) else wanted
+    name = next(iter(wanted), "") if isinstance(wanted, list) else wanted
+    if not isinstance(name, str):
+        raise MeteorError("invalid-params", "must be string")
     if name.startswith("@"):
         other = c.world.user_named(name[1:])
         if other is None:
@@ -111,7 +117,7 @@ def sync(c: Context) -> Doc:
     if since and moment is None:
         wanted = 'The "lastUpdate" query parameter must be a valid date'
         raise MeteorError("error-lastUpdate-param-invalid", wanted)
-    found = c.core.messages.history(query["roomId"], c.user.id, {**query, "lastUpdate": moment})
+    found = message_history(c.world, query["roomId"], c.user.id, {**query, "lastUpdate": moment})
     result: Doc = {"updated": found.get("updated", []), "deleted": found.get("deleted", [])}
     if "cursor" in found:
         result["cursor"] = found["cursor"]

@@ -51,7 +51,7 @@ def config(c: Context) -> Doc:
         "resources": {"sound": "", "emojis": []},
         "online": online,
     }
-    visitor = livechat.visitor(c.query.get("token", ""))
+    visitor = c.core.visitors.find(c.query.get("token", ""))
     if visitor is not None:
         shown["guest"] = visitor
         if (room := livechat.open_room(visitor["token"])) is not None:
@@ -74,11 +74,11 @@ async def register(c: Context) -> Doc:
             raise PlainError(f"Match error: Expected string in field visitor.{name}")
     if not given["token"].strip():
         raise MeteorError("error-invalid-token", "Token cannot be empty", {"method": "livechat/visitor"})
-    return {"visitor": await c.core.livechat.register(given)}
+    return {"visitor": await c.core.visitors.register(given)}
 
 
 def visitor(c: Context) -> Doc:
-    found = c.core.livechat.visitor(c.path["token"])
+    found = c.core.visitors.find(c.path["token"])
     if found is None:
         raise MeteorError("invalid-token")
     return {"visitor": found}
@@ -92,7 +92,7 @@ async def room(c: Context) -> Doc:
             raise PlainError(f"Match error: Unknown key in field {name}")
     if not isinstance(query.get("token"), str):
         raise PlainError("Match error: Missing key 'token'")
-    guest = livechat.visitor(query["token"])
+    guest = c.core.visitors.find(query["token"])
     if guest is None:
         raise PlainError("invalid-token")
     if query.get("rid"):
@@ -110,7 +110,7 @@ async def room(c: Context) -> Doc:
 
 def _room_of(c: Context, token: str, rid: str) -> tuple[Doc, Doc]:
     """Visitor and room, in the order the routes check them."""
-    guest = c.core.livechat.visitor(token)
+    guest = c.core.visitors.find(token)
     if guest is None:
         raise PlainError("invalid-token")
     found = c.core.livechat.room(token, rid)
@@ -192,7 +192,7 @@ def history(c: Context) -> Doc:
 async def upload(c: Context) -> Doc:
     """livechat/upload/:rid: one part named `file`; everything about visitor and room is 403 without a word."""
     token, rid = c.request.headers.get("x-visitor-token", ""), c.path["rid"]
-    guest, found = c.core.livechat.visitor(token), c.core.livechat.room(token, rid)
+    guest, found = c.core.visitors.find(token), c.core.livechat.room(token, rid)
     if guest is None or found is None or not found.get("open"):
         raise Answer(403, {"success": False, "error": "unauthorized"})
     fields, file = await read_form(c)
@@ -218,7 +218,7 @@ def close(c: Context) -> Doc:
 
 
 def status(c: Context) -> Doc:
-    guest = c.core.livechat.visitor(c.body["token"])
+    guest = c.core.visitors.find(c.body["token"])
     if guest is None:
         raise PlainError("invalid-token")
     guest["status"] = c.body["status"]

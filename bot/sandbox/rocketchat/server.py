@@ -122,7 +122,7 @@ class RocketChatSandbox(People):
         return answer
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
-        path = request.path
+        path = request.rel_url.raw_path
         if path.startswith("/api/v1/"):
             return await self.rest.handle(request, path.removeprefix("/api/v1/"))
         if path == "/api/info":
