@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.model import ContactId, MessageId, NumberId, Pair, RoomId, Wamid
 from bot.ports import Entry, Journal, Outcome
 from tests.contract.journals import NOON, ManualClock, Store, entry, keys, take
 
@@ -271,6 +272,28 @@ async def test_one_that_fails_does_not_fail_its_neighbours(journal: Journal) -> 
     assert (await journal.counts())["waiting"] == 10
 
 
+async def test_what_fails_halfway_is_undone_and_its_neighbours_are_not(journal: Journal) -> None:
+    await journal.append(entry("a"))
+    one = await take(journal, "a")
+    pairs = tuple(
+        Pair(Wamid(id), MessageId("m"), RoomId("r"), NumberId("49"), ContactId("491"), True)
+        for id in ("good", "not text: \ud83d")
+    )
+
+    before, failed, after = await asyncio.gather(
+        journal.append(entry("before")),
+        journal.done(one, Outcome({}, pairs)),
+        journal.append(entry("after")),
+        return_exceptions=True,
+    )
+
+    assert (before, after) == (1, 1)
+    assert isinstance(failed, ValueError)
+    assert await journal.pair(Wamid("good")) is None
+    assert (await journal.find("a") or pytest.fail("lost")).state == "waiting"
+    assert (await journal.counts())["done"] == 0
+
+
 async def test_a_result_that_cannot_be_written_leaves_the_entry_waiting(journal: Journal) -> None:
     await journal.append(entry("a"))
     one = await take(journal, "a")
@@ -425,14 +448,16 @@ async def test_what_came_between_looking_and_waiting_is_not_missed(journal: Jour
     await nothing_due(journal)
     await journal.append(entry("a"))
 
-    await journal.wait(1000)
+    async with asyncio.timeout(5):
+        await journal.wait(1000)
 
 
 async def test_more_than_the_limit_is_not_waited_for(journal: Journal) -> None:
     await journal.append(entry("a", "A"), entry("b", "B"))
     assert await keys(journal, 1) == ["a"]
 
-    await journal.wait(1000)
+    async with asyncio.timeout(5):
+        await journal.wait(1000)
 
     assert await keys(journal, 1) == ["b"]
 
