@@ -5,7 +5,7 @@
     │   ├── WindowClosed · NotOnWhatsApp · Undeliverable · KeyInvalid · NumberBlocked · Unpaid
     │   ├── TemplateRefused · MediaRefused · InvalidRequest
     │   ├── RoomClosed · RoomUnknown · VisitorUnknown · ContactBlocked · TooLong · AlreadyThere · NotFound
-    │   ├── NumberGone · WrongNumber · GroupMessage · FilesNotCarried
+    │   ├── NumberGone · WrongNumber · GroupMessage · FileRefused
     │   └── NotAllowed · NotForYou
     ├── Busy         not now: again, after a while
     │   ├── RateLimited · PairLimited · Unreachable · Trouble
@@ -165,6 +165,14 @@ class FilesNotCarried(Refused):
     """An agent attached a file, which this version cannot send."""
 
     sentence = "error.files_not_carried"
+
+
+class FileRefused(Refused):
+    """A file is over a limit, of a type that is not accepted, or damaged. Whoever checks says which, by `sentence`."""
+
+    def __init__(self, sentence: str, **values: str | int) -> None:
+        super().__init__(sentence, **values)
+        self.sentence = sentence  # type: ignore[misc]  # each limit has its own sentence
 
 
 class NotForYou(Refused):

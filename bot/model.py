@@ -283,6 +283,10 @@ class ChatMessage:
     quotes: tuple[MessageId, ...] = ()
     files: tuple[FileRef, ...] = ()
     thread: MessageId | None = None
+    buttons: tuple[Button, ...] = ()
+    """Quick replies below the message: what a press would say for the reader, or the address it opens."""
+    automatic: bool = False
+    """An integration wrote it: there is no person to name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +327,16 @@ class Sent:
     wamid: Wamid
     wa_id: str = ""
     """The id WhatsApp uses for the recipient; may differ from what was typed (Brazil, Mexico, Argentina)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """What 360Dialog says of a customer's file; `size` 0 and empty texts when it does not say."""
+
+    url: str = field(repr=False)
+    mime_type: str = ""
+    sha256: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

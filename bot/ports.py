@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from bot.model import (
     ContactId,
     Conversation,
     Department,
+    FileRef,
     Health,
+    MediaFile,
     MessageId,
     Number,
     NumberId,
@@ -39,7 +42,11 @@ class Clock(Protocol):
 
 # --- the journal ----------------------------------------------------------------------------------------------------
 
-Kind = Literal["wa.message", "wa.status", "wa.other", "rc.message", "chat.message", "form.submit", "notice"]
+Kind = Literal[
+    "wa.message", "wa.media", "wa.status", "wa.other",
+    "rc.message", "rc.closed", "rc.edited", "rc.reaction",
+    "chat.message", "form.submit", "notice", "auto.message", "status.callback",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +231,15 @@ class Workspace(Protocol):
     async def posted(self, room: RoomId, token: VisitorToken, id: MessageId) -> bool:
         """Whether the customer's message is in that room, open or closed."""
 
+    async def upload(
+        self, room: RoomId, token: VisitorToken, file: Path, *, name: str, mime_type: str, text: str
+    ) -> MessageId:
+        """Posts a file as the customer, with `text` above it; the server chooses the id, so a second call is a second
+        message. Raises FileRefused when the workspace does not take it, RoomClosed when the room takes nothing."""
+
+    def download(self, room: RoomId, token: VisitorToken, file: FileRef) -> AsyncGenerator[bytes, None]:
+        """Content of a file in the customer's room. Close it. Raises NotFound, NotAllowed."""
+
     async def character_limit(self) -> int:
         """Most characters that visitors may write at once; 0 when there is no limit."""
 
@@ -231,6 +247,13 @@ class Workspace(Protocol):
         """Posts as the bot; the same id twice is one message (a second try looks whether it is there)."""
 
     async def delete(self, room: RoomId, id: MessageId) -> None: ...
+
+    async def message(self, id: MessageId) -> Json | None:
+        """The raw message as it now stands; None when it is gone or cannot be seen."""
+
+    async def react(self, id: MessageId, code: str, on: bool) -> None:
+        """Sets or takes back the bot's reaction; `code` is a short code with colons, `:thumbsup:`. Repeatable.
+        Raises Refused for a code that the workspace does not know."""
 
     async def token_of_room(self, room: RoomId) -> VisitorToken | None:
         """Visitor token of a livechat room; None when it is no livechat room or cannot be seen."""
@@ -316,6 +339,16 @@ class WhatsApp(Protocol):
     async def send(self, api_key: str, body: Json) -> Sent:
         """One POST /messages. Raises Unsure when the request may have been accepted."""
 
+    async def media(self, api_key: str, id: str) -> MediaFile:
+        """Where a file is, for five minutes. Raises Refused when there is no such file (any more)."""
+
+    def fetch(self, api_key: str, url: str) -> AsyncGenerator[bytes, None]:
+        """Content of a file at an address that `media` gave. Close it. Raises NotFound when the address has expired,
+        Refused for an address that is not WhatsApp's."""
+
+    async def upload(self, api_key: str, file: Path, *, name: str, mime_type: str) -> str:
+        """The id under which the file can be sent for 30 days. Repeatable. Raises MediaRefused."""
+
     async def check(self, api_key: str) -> Health:
         """Raises KeyInvalid."""
 
@@ -323,6 +356,15 @@ class WhatsApp(Protocol):
         """The address that is registered for the number now, None when there is none."""
 
     async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None: ...
+
+
+class Outgoing(Protocol):
+    """HTTP to an address that an administrator chose."""
+
+    async def post(self, url: str, body: Json, *, private: bool) -> None:
+        """POSTs JSON; returns when it was answered with 2xx. `private`: addresses inside the network are allowed.
+
+        Raises Refused for an address that is not allowed, a redirect or any other 4xx; Busy for the rest."""
 
 
 class Handler(Protocol):

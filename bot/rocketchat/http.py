@@ -45,7 +45,7 @@ async def ask(
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 10.0)),
         ) as response:
-            data = await _read(response, largest)
+            data = await read_answer(response, largest)
             if response.status < 300 and isinstance(data, dict) and data.get("success") is not False:
                 return data
             reset_in = _reset_in(response.headers)
@@ -56,7 +56,8 @@ async def ask(
         raise Trouble(type(error).__name__) from None
 
 
-async def _read(response: aiohttp.ClientResponse, largest: int) -> object:
+async def read_answer(response: aiohttp.ClientResponse, largest: int = LARGEST) -> object:
+    """The parsed JSON, None when it is none."""
     content = bytearray()
     async for chunk in response.content.iter_chunked(65536):
         content += chunk

@@ -9,17 +9,18 @@ Sources: Rocket.Chat 8.3 `app/livechat/server/api/v1/{visitor,room,message,confi
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import aiohttp
 
 from bot.errors import NotAllowed, NotFound, Refused, RoomUnknown, Trouble
-from bot.model import Department, MessageId, Post, RoomId, UserId, Visitor, VisitorToken
+from bot.model import Department, FileRef, MessageId, Post, RoomId, UserId, Visitor, VisitorToken
 from bot.ports import Json, Workspace
-from bot.rocketchat import compose
+from bot.rocketchat import compose, files
 from bot.rocketchat.credentials import Credentials
 from bot.rocketchat.error_ids import NotLoggedIn
 from bot.rocketchat.http import ask
@@ -45,7 +46,8 @@ class Livechat:
         ask_ddp: AskDdp | None = None,
         timeout: float = 30.0,
     ) -> None:
-        self._api = f"{url.rstrip('/')}/api/v1"
+        self._url = url.rstrip("/")
+        self._api = f"{self._url}/api/v1"
         self._credentials, self._session = credentials, session
         self._ask_ddp, self._timeout = ask_ddp, timeout
 
@@ -71,6 +73,26 @@ class Livechat:
             return False
         return _need(answer, "message", "rid") == room
 
+    async def upload(
+        self, room: RoomId, token: VisitorToken, file: Path, *, name: str, mime_type: str, text: str
+    ) -> MessageId:
+        url = f"{self._api}/livechat/upload/{quote(room, safe='')}"
+        login = await self._credentials.current()
+        for last in (False, True):
+            headers = {**login.headers, "x-visitor-token": token}
+            try:
+                return await files.upload(
+                    self._session, url, headers, file, name=name, mime_type=mime_type, text=text
+                )
+            except NotLoggedIn:
+                if last or not self._credentials.renewable:
+                    raise
+            login = await self._credentials.renew(login)
+        raise AssertionError("the second try returns or raises")
+
+    def download(self, room: RoomId, token: VisitorToken, file: FileRef) -> AsyncGenerator[bytes, None]:
+        return files.download(self._session, self._url, room, token, file)
+
     async def character_limit(self) -> int:
         answer = await self._get("livechat/config")
         limit = _dig(answer, "config", "settings", "limitTextLength")
@@ -93,6 +115,17 @@ class Livechat:
         except Refused as error:
             if not (isinstance(error, NotFound) or error.said.startswith("No message found")):
                 raise
+
+    async def message(self, id: MessageId) -> Json | None:
+        try:
+            found = _dig(await self._get("chat.getMessage", msgId=id), "message")
+        except Refused:
+            return None
+        return found if isinstance(found, dict) else None
+
+    async def react(self, id: MessageId, code: str, on: bool) -> None:
+        """Without `shouldReact` the server would toggle."""
+        await self._post("chat.react", {"messageId": id, "emoji": code, "shouldReact": on})
 
     async def direct_room(self, username: str) -> RoomId:
         answer = await self._post("im.create", {"username": username})
@@ -200,10 +233,7 @@ class Livechat:
     # --- the wire ---------------------------------------------------------------------------------------------------
 
     async def _is_there(self, room: RoomId, id: MessageId) -> bool:
-        try:
-            return clean(_dig(await self._get("chat.getMessage", msgId=id), "message", "rid")) == room
-        except Refused:
-            return False
+        return clean(_dig(await self.message(id), "rid")) == room
 
     async def _all(self, path: str, name: str) -> list[Json]:
         found: list[Json] = []

@@ -10,9 +10,11 @@ answer of a send leaves it unsure; reads and the webhook setting can be repeated
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiohttp import (
@@ -21,18 +23,34 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
+    FormData,
     InvalidURL,
     StreamReader,
 )
+from yarl import URL
 
-from bot.errors import BotError, KeyInvalid, NotFound, Trouble, Unreachable, Unsure
-from bot.model import Health, Sent, Wamid
+from bot.errors import (
+    BotError,
+    InvalidRequest,
+    KeyInvalid,
+    MediaRefused,
+    NotFound,
+    Refused,
+    Trouble,
+    Unreachable,
+    Unsure,
+)
+from bot.model import Health, MediaFile, Sent, Wamid
 from bot.ports import Json, WhatsApp
 from bot.whatsapp.error_codes import from_answer
-from bot.whatsapp.raw import items, line, obj, phone_digits, text
+from bot.whatsapp.media import download_url
+from bot.whatsapp.raw import items, line, number, obj, phone_digits, text
 
 LARGEST = 1024 * 1024
 """Bytes of an answer that are read."""
+_CHUNK = 64 * 1024
+_FILE_TIMEOUT = 600.0
+"""Seconds for 100 MB on a slow line."""
 _HEALTH = "health_status,display_phone_number,verified_name,quality_rating"
 _MOST_PROBLEMS = 20
 
@@ -59,6 +77,64 @@ class Dialog360:
             raise answer.error()
         contact = obj(next(iter(items(obj(answer.json).get("contacts"))), None))
         return Sent(Wamid(wamid), text(contact.get("wa_id")) or text(contact.get("user_id")))
+
+    async def media(self, api_key: str, id: str) -> MediaFile:
+        """GET /{media-id}. `file_size` is a number or a text."""
+        if not (id.isascii() and id.isalnum() and len(id) <= 200):
+            raise NotFound("not the form of a media id")
+        answer = await self._read("GET", f"/{id}", api_key)
+        size = number(answer.get("file_size"))
+        return MediaFile(
+            url=text(answer.get("url")),
+            mime_type=line(answer.get("mime_type")),
+            sha256=line(answer.get("sha256")),
+            size=int(size) if size is not None and size > 0 else 0,
+        )
+
+    async def fetch(self, api_key: str, url: str) -> AsyncGenerator[bytes, None]:
+        """GET of Meta's address at our base address; only there does the key go (docs.360dialog.com: media)."""
+        address = download_url(url, self._base_url)
+        if address is None:
+            raise Refused("the address of the file is not one of WhatsApp's")
+        try:
+            async with self._session.get(
+                URL(address, encoded=True), headers={"D360-API-KEY": api_key},
+                allow_redirects=False, timeout=self._long(),
+            ) as response:  # fmt: skip
+                if 300 <= response.status < 400:
+                    raise Refused("the address of the file leads elsewhere")
+                if response.status >= 300:
+                    said = (await _bounded(response.content)).decode("utf-8", "replace").replace(api_key, "…")
+                    raise from_answer(response.status, said, response.headers.get("Retry-After"))
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    yield chunk
+        except (ClientConnectorError, ConnectionTimeoutError, InvalidURL) as error:
+            raise Unreachable(type(error).__name__) from None
+        except (ClientError, TimeoutError, OSError) as error:
+            raise Trouble(type(error).__name__) from None
+        except Unsure as unsure:
+            raise Trouble(unsure.said) from None
+
+    async def upload(self, api_key: str, file: Path, *, name: str, mime_type: str) -> str:
+        """POST /media; the part names its real type (Meta: whatsapp/business-phone-numbers/media). An upload that is
+        never sent by id does nothing, so a lost answer is no harm."""
+        with await asyncio.to_thread(file.open, "rb") as content:
+            form = FormData(quote_fields=False)
+            form.add_field("messaging_product", "whatsapp")
+            form.add_field("type", mime_type)
+            form.add_field("file", content, filename=name, content_type=mime_type)
+            try:
+                answer = await self._call("POST", "/media", api_key, form=form)
+                id = text(obj(answer.json).get("id"))
+                if answer.status >= 300 or not id:
+                    raise answer.error()
+            except Unsure as unsure:
+                raise Trouble(unsure.said) from None
+            except InvalidRequest as error:
+                refused = MediaRefused(error.said)
+                refused.values.update(error.values)
+                raise refused from None
+            return id
 
     async def check(self, api_key: str) -> Health:
         """GET /health_status: the cheapest call that proves a key (docs.360dialog.com: health status)."""
@@ -102,8 +178,18 @@ class Dialog360:
             raise Trouble(unsure.said) from None
         return obj(answer.json)
 
+    def _long(self) -> ClientTimeout:
+        return ClientTimeout(total=_FILE_TIMEOUT, connect=self._timeout.connect, sock_read=self._timeout.sock_read)
+
     async def _call(
-        self, method: str, path: str, api_key: str, *, body: Json | None = None, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        api_key: str,
+        *,
+        body: Json | None = None,
+        form: FormData | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> _Answer:
         """Raises KeyInvalid, Unreachable and Unsure; any answer is an answer, also without a body."""
         if not _may_be_key(api_key):
@@ -115,8 +201,8 @@ class Dialog360:
         status, retry_after = 0, None
         try:
             async with self._session.request(
-                method, self._base_url + path, params=params, data=data, headers=headers,
-                allow_redirects=False, timeout=self._timeout,
+                method, self._base_url + path, params=params, data=form or data, headers=headers,
+                allow_redirects=False, timeout=self._long() if form else self._timeout,
             ) as response:  # fmt: skip
                 status, retry_after = response.status, response.headers.get("Retry-After")
                 content = await _bounded(response.content)

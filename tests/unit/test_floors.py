@@ -15,7 +15,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.relay", "bot.chatops"),
     ("bot.web", "commands"),
     ("bot.whatsapp.client", "bot.rocketchat.realtime", "bot.rocketchat.rest", "bot.rocketchat.livechat",
-     "bot.rocketchat.credentials", "bot.rocketchat.http", "bot.storage"),
+     "bot.rocketchat.credentials", "bot.rocketchat.http", "bot.rocketchat.files", "bot.storage", "bot.callbacks"),
     ("bot.app",),
     ("bot.stage",),
     ("bot.demo",),

@@ -1,0 +1,123 @@
+"""Files of a customer's room: posted as the customer, and agents' files fetched with the visitor's token.
+
+The bot is no member of the room, so its own login opens no file of it; the visitor's token does, also when the room is
+closed (Rocket.Chat 8.3 `app/file-upload/server/lib/FileUpload.ts`, requestCanAccessFiles). With S3 or the like the
+server answers with a redirect to the bucket, which is followed without any credential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from yarl import URL
+
+from bot.errors import BotError, FileRefused, NotAllowed, NotFound, Refused, RoomClosed, Trouble, Unreachable
+from bot.model import FileRef, MessageId, RoomId, VisitorToken
+from bot.rocketchat.error_ids import NotLoggedIn, error_of, ids
+from bot.rocketchat.http import read_answer
+from bot.rocketchat.parse import clean
+
+_TIMEOUT = aiohttp.ClientTimeout(total=600.0, sock_connect=10.0, sock_read=60.0)
+_CHUNK = 64 * 1024
+_HOPS = 3
+_LOST = 2.0
+"""Seconds in which a server that has the whole file, but whose answer was lost, may still be about to post it."""
+
+_REFUSALS = {
+    "error-type-not-allowed": "file.type_in_rocketchat",
+    "error-invalid-file-type": "file.type_in_rocketchat",
+    "error-file-too-large": "file.too_large_in_rocketchat",
+    "error-file-upload-disabled": "file.off_in_rocketchat",
+}
+"""8.3 `app/livechat/imports/server/rest/upload.ts` and `app/api/server/lib/MultipartUploadHandler.ts`."""
+
+
+async def upload(
+    session: aiohttp.ClientSession,
+    url: str,
+    headers: Mapping[str, str],
+    file: Path,
+    *,
+    name: str,
+    mime_type: str,
+    text: str,
+) -> MessageId:
+    """POST livechat/upload/:rid. `name` must not hold quotes or line breaks. The answer is the message itself."""
+    with await asyncio.to_thread(file.open, "rb") as content:
+        form = aiohttp.FormData(quote_fields=False)  # file names are UTF-8 as they stand: percent signs would be shown
+        if text:
+            form.add_field("msg", text)
+        form.add_field("file", content, filename=name, content_type=mime_type)
+        try:
+            async with session.post(
+                url, data=form, headers=headers, allow_redirects=False, timeout=_TIMEOUT
+            ) as response:
+                answer = await read_answer(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unreachable(type(error).__name__) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Trouble(type(error).__name__, after=_LOST) from None
+    if response.status < 300 and isinstance(answer, dict) and answer.get("success") is not False:
+        id = clean(answer.get("_id"))
+        if not id and isinstance(answer.get("message"), dict):
+            id = clean(answer["message"].get("_id"))
+        if id:
+            return MessageId(id)
+        raise Trouble("the answer holds no _id", after=_LOST)
+    raise _refusal(response.status, answer, name, mime_type)
+
+
+def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError:
+    """403 without a reason stands for everything about visitor and room."""
+    found = next((_REFUSALS[id] for id in ids(answer) if id in _REFUSALS), "") if isinstance(answer, dict) else ""
+    if status == 413:
+        found = "file.too_large_in_rocketchat"
+    if found:
+        return FileRefused(found, name=name, type=mime_type)
+    error = error_of(status, answer)
+    if isinstance(error, NotAllowed) and not isinstance(error, NotLoggedIn):
+        return RoomClosed(error.said)
+    return error
+
+
+async def download(
+    session: aiohttp.ClientSession, base: str, room: RoomId, token: VisitorToken, file: FileRef
+) -> AsyncGenerator[bytes, None]:
+    """GET /file-upload/:id/:name; only the id counts there."""
+    query = urlencode({"rc_room_type": "l", "rc_rid": room, "rc_token": token}, quote_via=quote)
+    path = f"/file-upload/{quote(file.id, safe='')}/{quote(file.name or 'file', safe='')}"
+    address = URL(f"{base}{path}?{query}", encoded=True)
+    try:
+        for _ in range(_HOPS):
+            async with session.get(address, allow_redirects=False, timeout=_TIMEOUT) as response:
+                if response.status in (301, 302, 303, 307, 308):
+                    address = _elsewhere(address, response.headers.get("Location", ""))
+                    continue
+                if response.status in (401, 403):
+                    raise NotAllowed("Rocket.Chat does not give the file out")
+                if response.status in (404, 410):
+                    raise NotFound("the file is not in Rocket.Chat any more")
+                if response.status != 200:
+                    refused = 400 <= response.status < 500 and response.status not in (408, 425, 429)
+                    raise (Refused if refused else Trouble)(f"HTTP {response.status}")
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    yield chunk
+                return
+        raise Refused("the file's address leads on and on")
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise Unreachable(type(error).__name__) from None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise Trouble(type(error).__name__) from None
+
+
+def _elsewhere(here: URL, location: str) -> URL:
+    """A signed address stays byte for byte; plain HTTP is followed only where we are already."""
+    there = URL(location, encoded=True)
+    there = there if there.absolute else here.join(there)
+    if not location or there.user or (there.scheme != "https" and there.origin() != here.origin()):
+        raise Refused("the file's address leads to a place without encryption")
+    return there

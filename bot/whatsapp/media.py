@@ -1,0 +1,261 @@
+"""Files on both wires: kinds, types, sizes, names, and the one address from which a customer's file is fetched. Pure.
+
+Sources: Meta: whatsapp/business-phone-numbers/media (supported types, sizes, life of ids and addresses);
+docs.360dialog.com: upload, retrieve or delete media (the proxied address, the lock after errors).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import mimetypes
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Hashable
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from bot.config import App
+from bot.errors import FileRefused, RateLimited
+from bot.model import MediaKind
+
+KB, MB = 1024, 1024 * 1024
+LARGEST = 100 * MB
+"""Most bytes that WhatsApp carries in either direction."""
+CAPTION = 1024
+"""Most characters of a caption."""
+CAPTIONED = frozenset({"image", "video", "document"})
+
+_TABLE: dict[MediaKind, tuple[int, frozenset[str]]] = {
+    "image": (5 * MB, frozenset({"image/jpeg", "image/png"})),
+    "video": (16 * MB, frozenset({"video/mp4", "video/3gpp"})),
+    "audio": (16 * MB, frozenset({"audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"})),
+}
+"""What arrives as picture, film or sound, and up to which size. Everything else goes as a document."""
+
+_SAME = {
+    "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png",
+    "audio/mp3": "audio/mpeg", "audio/x-mp3": "audio/mpeg", "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4",
+    "audio/x-aac": "audio/aac", "audio/opus": "audio/ogg", "audio/x-opus+ogg": "audio/ogg",
+    "application/ogg": "audio/ogg",
+    "video/3gp": "video/3gpp", "video/x-m4v": "video/mp4", "application/x-pdf": "application/pdf",
+}  # fmt: skip
+"""Other names of the same type. WhatsApp refuses `audio/opus` by that name."""
+
+_EXTENSIONS = {
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif",
+    "video/mp4": ".mp4", "video/3gpp": ".3gp",
+    "audio/aac": ".aac", "audio/amr": ".amr", "audio/mpeg": ".mp3", "audio/mp4": ".m4a", "audio/ogg": ".ogg",
+    "application/pdf": ".pdf", "text/plain": ".txt",
+}  # fmt: skip
+_GUESS = mimetypes.MimeTypes()  # Python's own table, not the machine's
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,127}")
+UNKNOWN = "application/octet-stream"
+
+
+# --- types ----------------------------------------------------------------------------------------------------------
+
+
+def plain_type(mime_type: str) -> str:
+    """`Audio/OGG; codecs=opus` → `audio/ogg`, and the usual name where there are several; empty when it is no type."""
+    plain = mime_type.partition(";")[0].strip().lower()
+    return _SAME.get(plain, plain) if _TYPE.fullmatch(plain) else ""
+
+
+def real_type(declared: str, name: str, head: bytes) -> str:
+    """The type by the first bytes, else as declared, else by the name's ending. WhatsApp refuses what does not match
+    (131053), and browsers declare by the ending."""
+    declared = plain_type(declared)
+    found = _by_content(head, declared)
+    if found:
+        return found
+    if declared and declared != UNKNOWN:
+        return declared
+    return plain_type(_GUESS.guess_type(PurePosixPath(name).name)[0] or "") or UNKNOWN
+
+
+def _by_content(head: bytes, declared: str) -> str:
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head.startswith(b"%PDF-"):
+        return "application/pdf"
+    if head.startswith(b"OggS") and not declared.startswith("video/"):
+        return "audio/ogg"
+    if head.startswith(b"\x1aE\xdf\xa3") and not declared.endswith(("/webm", "matroska")):
+        return "video/webm"
+    return ""
+
+
+def is_opus(head: bytes) -> bool:
+    """Ogg whose first packet is Opus (RFC 7845): what WhatsApp shows as a voice message; it takes no other Ogg."""
+    return head.startswith(b"OggS") and b"OpusHead" in head[:128]
+
+
+def kind_of(mime_type: str, size: int, head: bytes) -> MediaKind:
+    """As what a file is sent. `voice` is an audio that the phone shows as a voice message."""
+    mime_type = plain_type(mime_type)
+    for kind, (largest, types) in _TABLE.items():
+        if mime_type in types and size <= largest:
+            if mime_type == "audio/ogg":
+                return "voice" if is_opus(head) else "document"
+            return kind
+    return "document"
+
+
+def upload_type(mime_type: str, kind: MediaKind) -> str:
+    """How the upload names it: a voice message with its codec."""
+    return "audio/ogg; codecs=opus" if kind == "voice" else plain_type(mime_type) or UNKNOWN
+
+
+# --- our limits -----------------------------------------------------------------------------------------------------
+
+
+def accepts(accepted: str, mime_type: str) -> bool:
+    """`accepted`: types and wildcards (`image/*`, `*/*`) with commas; empty: everything."""
+    wanted = [item.partition(";")[0].strip().lower() for item in accepted.split(",")]
+    wanted = [_SAME.get(item, item) for item in wanted if item]
+    mime_type = plain_type(mime_type) or UNKNOWN
+    return not wanted or any(
+        item in (mime_type, "*", "*/*") or (item.endswith("/*") and mime_type.startswith(item[:-1])) for item in wanted
+    )
+
+
+def check(app: App, name: str, mime_type: str, size: int = 0) -> None:
+    """The settings and WhatsApp's own limit, in both directions. `size` 0: not known yet. Raises FileRefused."""
+    if not app.file_uploads_enabled:
+        raise FileRefused("file.off", name=name)
+    if not accepts(app.accepted_media_types, mime_type):
+        accepted = ", ".join(item.strip() for item in app.accepted_media_types.split(",") if item.strip())
+        raise FileRefused("file.type", name=name, type=plain_type(mime_type) or UNKNOWN, accepted=accepted)
+    if size > largest(app):
+        raise too_large(app, name, size_text(size))
+
+
+def largest(app: App) -> int:
+    """Most bytes of a file, by the setting and by WhatsApp."""
+    return LARGEST if app.max_file_upload_size < 0 else min(LARGEST, app.max_file_upload_size)
+
+
+def too_large(app: App, name: str, size: str = "") -> FileRefused:
+    """`size` empty: it was given up at the limit."""
+    most = largest(app)
+    ours = app.max_file_upload_size == most and most < LARGEST
+    limit = size_text(most)
+    return FileRefused(
+        "file.too_large" if ours else "file.too_large_for_whatsapp", name=name, size=size or f"> {limit}", limit=limit
+    )
+
+
+def size_text(size: int) -> str:
+    """Exact for round limits, else rounded up, so that a file over a limit never reads like the limit."""
+    for unit, word in ((MB, "MB"), (KB, "KB")):
+        if size >= unit:
+            whole, rest = divmod(size, unit)
+            return f"{whole} {word}" if not rest else f"{-(-size * 10 // unit) / 10:.1f} {word}"
+    return f"{size} B"
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+_UNSAFE = re.compile(r'[/\\:*?"<>|%]')
+_LONGEST_NAME = 200
+"""In bytes: file systems take 255, and servers put something in front."""
+
+
+def file_name(name: str, kind: str, mime_type: str, mark: str) -> str:
+    """A name that is safe in a header, a path and on a screen, with an ending; made from `kind` and `mark` if empty."""
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join(char for char in last if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    plain = _UNSAFE.sub("_", " ".join(plain.split())).strip(". ")
+    ending = _ending(mime_type)
+    if not plain:
+        return f"{kind}-{mark}{ending}"
+    stem, dot, extension = plain.rpartition(".")
+    if not (dot and stem and 0 < len(extension) <= 12):
+        stem, extension = plain, ending.removeprefix(".")
+    room = _LONGEST_NAME - len(extension.encode()) - 1
+    stem = stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ")
+    return f"{stem}.{extension}" if extension else stem
+
+
+def _ending(mime_type: str) -> str:
+    plain = plain_type(mime_type)
+    return _EXTENSIONS.get(plain) or (_GUESS.guess_extension(plain) if plain not in ("", UNKNOWN) else None) or ""
+
+
+def mark_of(wamid: str) -> str:
+    """Eight letters that name a message."""
+    return hashlib.sha256(wamid.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+# --- fetching from WhatsApp -----------------------------------------------------------------------------------------
+
+_META_HOST = "lookaside.fbsbx.com"
+_PATH = "/whatsapp_business/attachments/"
+
+
+def download_url(url: str, base_url: str) -> str | None:
+    """Meta's address of a file, at 360Dialog's host: path and query stay byte for byte. None: not such an address.
+
+    The API key goes to the answer's host, so nothing but Meta's own host and path is believed (or 360Dialog's own
+    address, as it stands): no look-alike, port, user name, other path or trick with dots.
+    """
+    if len(url) > 4000 or not url.isascii() or not url.isprintable() or set(url) & set('\\ "<>'):
+        return None
+    try:
+        parts, base = urlsplit(url), urlsplit(base_url)
+        meta = parts.scheme == "https" and parts.netloc.lower() == _META_HOST
+        own = (parts.scheme, parts.netloc) == (base.scheme, base.netloc)
+    except ValueError:
+        return None
+    path = parts.path.removeprefix(base.path.rstrip("/")) if own else parts.path
+    if not (meta or own) or not path.startswith(_PATH) or ".." in unquote(path) or "\\" in unquote(path):
+        return None
+    return f"{base_url.rstrip('/')}{path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def digest(sha256: str) -> bytes | None:
+    """Webhooks write it in base64, GET /{media-id} in hex. None when it is neither."""
+    text = sha256.strip()
+    try:
+        if len(text) == 64:
+            return bytes.fromhex(text)
+        found = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    return found if len(found) == 32 else None
+
+
+class ErrorBudget:
+    """Stops asking for a number's files before 360Dialog does.
+
+    20 error answers of GET /{media-id} within an hour lock it for half an hour; an older page of theirs says five.
+    """
+
+    MOST = 4
+    SPAN = 3600.0
+
+    def __init__(self) -> None:
+        self._errors: dict[Hashable, deque[float]] = {}
+
+    def check(self, number: Hashable, now: float) -> None:
+        """Raises RateLimited with the seconds until it may be asked again."""
+        errors = self._errors.get(number)
+        while errors and errors[0] <= now - self.SPAN:
+            errors.popleft()
+        if errors and len(errors) >= self.MOST:
+            wait = errors[0] + self.SPAN - now
+            raise RateLimited("too many files of this number could not be fetched within the hour", after=wait)
+
+    def note(self, number: Hashable, now: float) -> None:
+        self._errors.setdefault(number, deque(maxlen=self.MOST)).append(now)
