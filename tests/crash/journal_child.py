@@ -1,7 +1,7 @@
 """A small program that appends to a journal and works on it, and says each thing after it was acknowledged.
 
 `python -m tests.crash.journal_child FOLDER SEED`. Lines on stdout: `new KEY` (its append was acknowledged), `take KEY`
-(got from `heads`), `handed KEY`, `put back KEY`, `done KEY`, and `all` when nothing is left to do. Every run appends the
+(got from `heads`), `handed KEY`, `put back KEY`, `done KEY`, and `all` at the end. Every run appends the
 same keys in the same order, as a sender does who repeats what was not acknowledged.
 """
 
