@@ -133,6 +133,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         "busy_timeout = 10000",
         "journal_mode = WAL",
         "synchronous = FULL",  # in WAL mode: every commit is on the disk before it returns
+        "wal_autocheckpoint = 4000",  # 16 MB: pages that many commits touch are copied once
         "foreign_keys = ON",
         "secure_delete = ON",  # what was delivered is not left in free pages
         "cache_size = -65536",
