@@ -46,6 +46,7 @@ Kind = Literal[
     "wa.message", "wa.media", "wa.status", "wa.other",
     "rc.message", "rc.closed", "rc.edited", "rc.reaction",
     "chat.message", "form.submit", "notice", "auto.message", "status.callback",
+    "template.order", "template.send", "template.report",
 ]  # fmt: skip
 
 
@@ -348,6 +349,9 @@ class WhatsApp(Protocol):
 
     async def upload(self, api_key: str, file: Path, *, name: str, mime_type: str) -> str:
         """The id under which the file can be sent for 30 days. Repeatable. Raises MediaRefused."""
+
+    async def templates(self, api_key: str) -> list[Json]:
+        """The definitions of all message templates, whatever their status; `bot.whatsapp.templates` reads them."""
 
     async def check(self, api_key: str) -> Health:
         """Raises KeyInvalid."""

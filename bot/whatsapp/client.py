@@ -45,6 +45,7 @@ from bot.ports import Json, WhatsApp
 from bot.whatsapp.error_codes import from_answer
 from bot.whatsapp.media import download_url
 from bot.whatsapp.raw import items, line, number, obj, phone_digits, text
+from bot.whatsapp.template_pages import all_templates
 
 LARGEST = 1024 * 1024
 """Bytes of an answer that are read."""
@@ -153,6 +154,10 @@ class Dialog360:
                 :_MOST_PROBLEMS
             ],
         )
+
+    async def templates(self, api_key: str) -> list[Json]:
+        """GET /message_templates; where that is not known, GET /v1/configs/templates."""
+        return list(await all_templates(lambda path, query: self._read("GET", path, api_key, params=query)))
 
     async def webhook(self, api_key: str) -> str | None:
         """GET /v1/configs/webhook. A number that never had one answers 404 or an empty address."""
