@@ -10,6 +10,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bot.errors import BotError
@@ -113,18 +114,18 @@ class Worker:
         try:
             notices = self._notices(entry, error)
         except Exception as bug:
-            log.error("%s: nobody is told of it: %s", masked(entry.key), _where(bug))
+            log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, _where(bug))
             notices = ()
         try:
             await _to_the_end(self._journal.park(entry, why, *notices))
         except (TypeError, ValueError) as bug:
-            log.error("%s: nobody is told of it: %s", masked(entry.key), _where(bug))
+            log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, _where(bug))
             await _to_the_end(self._journal.park(entry, why))
 
 
 def _tell(entry: Entry, error: Exception, decision: Decision) -> None:
     """Without bodies, and of a bug only where it is: its text could quote anything."""
-    detail = "" if isinstance(error, BotError) else f" at {_where(error)}"
+    detail = "" if isinstance(error, BotError) else f" {_where(error)}"
     what = masked(f"{entry.key} ({entry.kind}): {decision.why}{detail}")
     match decision:
         case Again(after) | Confirm(after):
@@ -135,8 +136,9 @@ def _tell(entry: Entry, error: Exception, decision: Decision) -> None:
 
 
 def _where(error: Exception) -> str:
-    calls = traceback.extract_tb(error.__traceback__)[-3:]
-    return type(error).__name__ + "".join(f" < {call.filename}:{call.lineno} {call.name}" for call in reversed(calls))
+    """`(form.py:12 submit < dispatcher.py:34 __call__)`: the calls nearest to the error, the nearest first."""
+    calls = reversed(traceback.extract_tb(error.__traceback__)[-3:])
+    return "(" + " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls) + ")"
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -1,10 +1,8 @@
-"""The worker on a real journal: order, what becomes of errors, stopping, and a journal that fails."""
+"""The worker on a real journal: order, what becomes of errors, and what is written to the log."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -13,94 +11,8 @@ from bot.ports import Entry, Journal, Outcome, Step
 from bot.relay.masking import masked
 from bot.relay.retry import BUG_PAUSES
 from bot.relay.worker import Worker
-from bot.storage.files import StorageError
-from bot.storage.journal_sqlite import SqliteJournal
-from bot.storage.secrets import Vault
-from tests.contract.journals import ManualClock, SqliteStore, entry
-
-LONG = 3600.0
-
-Handle = Callable[[Entry], Awaitable[Outcome]]
-
-
-def nobody(entry: Entry, error: Exception) -> Sequence[Entry]:
-    return ()
-
-
-def somebody(parked: Entry, error: Exception) -> Sequence[Entry]:
-    return (Entry(f"notice:{parked.key}", "say", "notice", {"about": type(error).__name__}),)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def journal(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Journal]:
-    async with SqliteStore(tmp_path).open(clock) as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def at_work(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
-    running = asyncio.create_task(worker.run())
-    try:
-        yield running
-    finally:
-        await worker.stop()
-        await running
-
-
-async def closed(journal: Journal, *keys: str) -> list[str]:
-    """Waits until all of these are done or dead, and says which."""
-    async with asyncio.timeout(10):
-        found = [await journal.closed(key, LONG) for key in keys]
-    return [one.state if one else "?" for one in found]
-
-
-class Log:
-    """A handler that notes what it does; what it does is given per key."""
-
-    def __init__(self, **acts: Handle) -> None:
-        self.acts = {key.replace("_", " "): act for key, act in acts.items()}
-        self.seen: list[str] = []
-        self.busy = 0
-        self.most = 0
-
-    async def __call__(self, entry: Entry) -> Outcome:
-        self.seen.append(entry.key)
-        self.busy += 1
-        self.most = max(self.most, self.busy)
-        try:
-            act = self.acts.get(entry.key)
-            return await act(entry) if act else Outcome({"did": entry.key})
-        finally:
-            self.busy -= 1
-
-
-def failing(*errors: BaseException) -> Handle:
-    """Raises these, one at each look, then succeeds."""
-    left = list(errors)
-
-    async def act(entry: Entry) -> Outcome:
-        if left:
-            raise left.pop(0)
-        return Outcome({"after": len(errors)})
-
-    return act
-
-
-async def patiently(clock: ManualClock, journal: Journal, key: str) -> str:
-    """Lets time pass, a second whenever everybody sleeps, until the entry is closed."""
-    waiting = asyncio.create_task(journal.closed(key, 10 * LONG))
-    async with asyncio.timeout(10):
-        while not waiting.done():
-            clock.advance(1)
-            await journal.find(key)  # a turn of the disk and of the loop
-    found = await waiting
-    return found.state if found else "?"
-
+from tests.contract.journals import ManualClock, entry
+from tests.relay.at_work import Log, at_work, closed, failing, nobody, patiently, somebody
 
 # --- order ----------------------------------------------------------------------------------------------------------
 
@@ -223,7 +135,7 @@ async def test_a_bug_does_not_stop_the_neighbours_and_quotes_nobody(
 
     assert log.seen.count("a") == len(bug)
     assert "bug: ValueError" in caplog.text
-    assert "test_worker.py" in caplog.text
+    assert "(at_work.py:" in caplog.text
     assert "password" not in caplog.text
     assert [letter.why for letter in await journal.dead()] == ["bug: ValueError"]
 
@@ -275,135 +187,6 @@ async def test_a_handler_that_is_cancelled_from_inside_is_a_bug_like_others(
     async with at_work(Worker(journal, {"wa.message": Log(a=failing(*cancelled))}, clock, nobody)):
         assert await patiently(clock, journal, "a") == "dead"
         assert await closed(journal, "b") == ["done"]
-
-
-# --- stopping -------------------------------------------------------------------------------------------------------
-
-
-class Gate:
-    """A handler that waits until it is let through."""
-
-    def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.open = asyncio.Event()
-
-    async def __call__(self, entry: Entry) -> Outcome:
-        self.entered.set()
-        await self.open.wait()
-        return Outcome()
-
-
-async def test_stopping_finishes_what_is_being_done_and_takes_nothing_new(journal: Journal, clock: ManualClock) -> None:
-    gate = Gate()
-    await journal.append(entry("a", at_ms=1), entry("b", at_ms=2))
-    worker = Worker(journal, {"wa.message": gate}, clock, nobody)
-    running = asyncio.create_task(worker.run())
-    await gate.entered.wait()
-
-    stopping = asyncio.create_task(worker.stop(grace=10))
-    await asyncio.sleep(0)
-    gate.open.set()
-    await stopping
-    await running
-
-    assert await closed(journal, "a") == ["done"]
-    assert [one.key for one in await journal.heads(10)] == ["b"]
-
-
-async def test_what_is_not_finished_in_time_is_given_back(journal: Journal, clock: ManualClock) -> None:
-    gate = Gate()
-    await journal.append(entry("a"))
-    worker = Worker(journal, {"wa.message": gate}, clock, nobody)
-    running = asyncio.create_task(worker.run())
-    await gate.entered.wait()
-    await clock.asleep()
-
-    stopping = asyncio.create_task(worker.stop(grace=10))
-    await clock.asleep()
-    clock.advance(9)
-    await asyncio.sleep(0)
-    assert not stopping.done()
-    clock.advance(1)
-    await stopping
-    await running
-
-    [one] = await journal.heads(10)
-    assert (one.key, one.tries) == ("a", 0)
-
-
-async def test_an_idle_worker_stops_at_once(journal: Journal, clock: ManualClock) -> None:
-    worker = Worker(journal, {}, clock, nobody)
-    running = asyncio.create_task(worker.run())
-    await clock.asleep()
-
-    await worker.stop()
-    await running
-    await worker.stop()
-
-
-async def test_a_worker_that_was_stopped_before_it_began_takes_nothing(journal: Journal, clock: ManualClock) -> None:
-    log = Log()
-    await journal.append(entry("a"))
-    worker = Worker(journal, {"wa.message": log}, clock, nobody)
-
-    await worker.stop()
-    await worker.run()
-
-    assert log.seen == []
-
-
-async def test_cancelling_gives_back_what_is_held(journal: Journal, clock: ManualClock) -> None:
-    gate = Gate()
-    await journal.append(entry("a"))
-    running = asyncio.create_task(Worker(journal, {"wa.message": gate}, clock, nobody).run())
-    await gate.entered.wait()
-
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-    assert [one.key for one in await journal.heads(10)] == ["a"]
-
-
-async def test_a_result_that_is_there_is_stored_though_the_worker_is_cancelled(
-    journal: Journal, clock: ManualClock
-) -> None:
-    reached = asyncio.Event()
-
-    async def quick(entry: Entry) -> Outcome:
-        asyncio.get_running_loop().call_soon(reached.set)  # once the result is on its way to the disk
-        return Outcome({"did": True})
-
-    await journal.append(entry("a"))
-    running = asyncio.create_task(Worker(journal, {"wa.message": quick}, clock, nobody).run())
-    await reached.wait()
-
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-    assert (await journal.find("a") or pytest.fail("lost")).result == {"did": True}
-
-
-# --- a journal that fails -------------------------------------------------------------------------------------------
-
-
-async def test_a_journal_that_fails_ends_the_work_loudly_and_nothing_is_lost(
-    tmp_path: Path, clock: ManualClock
-) -> None:
-    gate = Gate()
-    async with SqliteJournal(tmp_path, Vault(tmp_path / "key"), clock) as journal:
-        await journal.append(entry("a"), entry("b", "other"))
-        running = asyncio.create_task(Worker(journal, {"wa.message": gate}, clock, nobody).run())
-        await gate.entered.wait()
-    gate.open.set()  # its results come when the journal is closed
-
-    with pytest.raises(ExceptionGroup) as failed:
-        await running
-
-    assert failed.group_contains(StorageError, match="closed")
-    async with SqliteJournal(tmp_path, Vault(tmp_path / "key"), clock) as journal:
-        assert {one.key for one in await journal.heads(10)} == {"a", "b"}
 
 
 # --- logs -----------------------------------------------------------------------------------------------------------

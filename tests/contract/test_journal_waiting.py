@@ -1,0 +1,109 @@
+"""What every journal promises to whoever waits: woken at once, and never kept waiting for what is there."""
+
+import asyncio
+
+import pytest
+
+from bot.ports import Journal, Outcome
+from tests.contract.journals import NOON, ManualClock, entry, keys, take
+
+DONE = Outcome()
+
+
+async def nothing_due(journal: Journal) -> None:
+    assert await journal.heads(10) == []
+
+
+async def test_waiting_ends_with_the_first_append(journal: Journal, clock: ManualClock) -> None:
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+    assert not waiting.done()
+
+    await journal.append(entry("a"))
+
+    await waiting
+    assert clock.now() == NOON
+
+
+async def test_waiting_ends_when_a_lane_becomes_free(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"), entry("b"))
+    one = await take(journal, "a")
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+
+    await journal.done(one, DONE)
+
+    await waiting
+    assert await keys(journal) == ["b"]
+
+
+async def test_waiting_ends_when_the_next_entry_becomes_due(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"), entry("b", "other"))
+    a, b = await journal.heads(2)
+    await journal.again(a, 50, "busy")
+    await journal.again(b, 40, "busy")
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+
+    clock.advance(39)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    clock.advance(1)
+
+    await waiting
+    assert await keys(journal) == ["b"]
+
+
+async def test_waiting_ends_with_its_timeout(journal: Journal, clock: ManualClock) -> None:
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(60))
+    await clock.asleep()
+
+    clock.advance(60)
+
+    await waiting
+
+
+async def test_what_came_between_looking_and_waiting_is_not_missed(journal: Journal) -> None:
+    await nothing_due(journal)
+    await journal.append(entry("a"))
+
+    async with asyncio.timeout(5):
+        await journal.wait(1000)
+
+
+async def test_more_than_the_limit_is_not_waited_for(journal: Journal) -> None:
+    await journal.append(entry("a", "A"), entry("b", "B"))
+    assert await keys(journal, 1) == ["a"]
+
+    async with asyncio.timeout(5):
+        await journal.wait(1000)
+
+    assert await keys(journal, 1) == ["b"]
+
+
+async def test_closed_waits_for_the_end_of_an_entry(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a", "A"), entry("b", "B"))
+    a, b = await journal.heads(2)
+    first, second = asyncio.create_task(journal.closed("a", 100)), asyncio.create_task(journal.closed("b", 100))
+    await clock.asleep()
+
+    await journal.again(a, 0, "busy")
+    await journal.done(await take(journal, "a"), Outcome({"n": 1}))
+    await journal.park(b, "no")
+
+    assert (await first or pytest.fail("lost")).result == {"n": 1}
+    assert (await second or pytest.fail("lost")).state == "dead"
+    assert await journal.closed("a", 0) == await journal.find("a")
+
+
+async def test_closed_gives_up_after_its_timeout(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"))
+    for key in ("a", "unheard of"):
+        waiting = asyncio.create_task(journal.closed(key, 5))
+        await clock.asleep()
+        clock.advance(5)
+        assert await waiting is None
