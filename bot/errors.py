@@ -8,7 +8,7 @@
     │   ├── NumberGone · WrongNumber · GroupMessage · FileRefused
     │   └── NotAllowed · NotForYou
     ├── Busy         not now: again, after a while
-    │   ├── RateLimited · PairLimited · Unreachable · Trouble
+    │   ├── RateLimited · FilesPaused · PairLimited · Unreachable · Trouble
     │   └── NoAgentOnline · OmnichannelOff
     ├── Unsure       handed over, no answer: confirm, never a silent second send
     └── Invalid      what a person typed: ask again
@@ -193,6 +193,12 @@ class Busy(BotError):
 
 class RateLimited(Busy):
     """Too many requests (HTTP 429, 130429, 80007, 4, and 360Dialog's 400 "endpoint rate limit")."""
+
+
+class FilesPaused(RateLimited):
+    """So many files of a number could not be fetched that 360Dialog would soon lock it; no more are asked for."""
+
+    sentence = "error.files_paused"
 
 
 class PairLimited(Busy):

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from bot.config import App
-from bot.errors import FileRefused, RateLimited
+from bot.errors import FilesPaused, FileRefused
 from bot.model import MediaKind
 
 KB, MB = 1024, 1024 * 1024
@@ -131,10 +131,13 @@ def accepts(accepted: str, mime_type: str) -> bool:
 
 
 def check(app: App, name: str, mime_type: str, size: int = 0) -> None:
-    """The settings and WhatsApp's own limit, in both directions. `size` 0: not known yet. Raises FileRefused."""
+    """The settings and WhatsApp's own limit, in both directions. Raises FileRefused.
+
+    `mime_type` empty and `size` 0: not known yet.
+    """
     if not app.file_uploads_enabled:
         raise FileRefused("file.off", name=name)
-    if not accepts(app.accepted_media_types, mime_type):
+    if mime_type and not accepts(app.accepted_media_types, mime_type):
         accepted = ", ".join(item.strip() for item in app.accepted_media_types.split(",") if item.strip())
         raise FileRefused("file.type", name=name, type=plain_type(mime_type) or UNKNOWN, accepted=accepted)
     if size > largest(app):
@@ -249,13 +252,13 @@ class ErrorBudget:
         self._errors: dict[Hashable, deque[float]] = {}
 
     def check(self, number: Hashable, now: float) -> None:
-        """Raises RateLimited with the seconds until it may be asked again."""
+        """Raises FilesPaused with the seconds until it may be asked again."""
         errors = self._errors.get(number)
         while errors and errors[0] <= now - self.SPAN:
             errors.popleft()
         if errors and len(errors) >= self.MOST:
             wait = errors[0] + self.SPAN - now
-            raise RateLimited("too many files of this number could not be fetched within the hour", after=wait)
+            raise FilesPaused("too many files of this number could not be fetched within the hour", after=wait)
 
     def note(self, number: Hashable, now: float) -> None:
         self._errors.setdefault(number, deque(maxlen=self.MOST)).append(now)

@@ -1,0 +1,304 @@
+"""A customer's file goes into the agent's room: fetched through 360Dialog, checked, posted as the customer's own.
+
+A file that does not get there becomes a line that says what it was and why. What waiting may heal is tried again: for
+some seconds in its place, so that the order is kept, and then in a lane of its own (`wa.media`), so that what the
+customer writes next does not wait; a line says that the file follows.
+
+`livechat/upload` takes no id, so a second try could show a file twice. Before one, the room is searched for the file by
+its name, among what no other WhatsApp message has made; a file without a name of its own is given one that holds a mark
+of its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.config import App
+from bot.errors import (
+    Busy,
+    FileRefused,
+    KeyInvalid,
+    NotFound,
+    NumberBlocked,
+    NumberGone,
+    Refused,
+    RoomClosed,
+    Unpaid,
+)
+from bot.model import Conversation, Media, MediaFile, Message, MessageId, Number, NumberId, Pair, RoomId, VisitorToken
+from bot.ports import Clock, Entry, Journal, Json, Outcome, Registry, Step, WhatsApp, Workspace
+from bot.relay.conversations import Conversations
+from bot.relay.spool import Filled, OverLimit, Spool, fill
+from bot.rocketchat.compose import as_lines, beside_file, message_id, visitor_name
+from bot.rocketchat.parse import chat_message, clean
+from bot.translations import Translate
+from bot.whatsapp import media as rules
+from bot.whatsapp import parse
+from bot.whatsapp.markup import inert_line
+
+PATIENCE = 3
+"""Tries in the file's place, a few seconds; then it follows later."""
+_LONGEST_WAIT = 10.0
+_SEARCH_BACK = 600.0
+"""Seconds before the message came in: the clocks of two servers differ."""
+_AT_LAST = 1000
+"""Part number of what is said later, beyond the pieces of what was said at first."""
+_ONE_DAY_MAYBE = (Busy, KeyInvalid, NumberBlocked, Unpaid)
+"""What waiting, or an administrator, may heal."""
+
+
+_NOT_YET = MessageId("")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where the message is now: as a file, or as a line."""
+
+    conversation: Conversation
+    room: RoomId
+    message: MessageId
+
+
+@dataclass(slots=True)
+class _Upload:
+    """A file on its way into the room (a `Delivery`)."""
+
+    workspace: Workspace
+    journal: Journal
+    entry: Entry
+    path: Path
+    name: str
+    mime_type: str
+    text: str
+    message: MessageId = _NOT_YET
+    _closed: set[RoomId] = field(default_factory=set)
+
+    async def put(self, room: RoomId, token: VisitorToken) -> RoomId:
+        if room in self._closed:  # the server calls the room open, so it is the file that it does not want
+            raise FileRefused("file.refused_in_rocketchat", name=self.name)
+        await self.journal.progress(self.entry, 0, Step("handed", room))
+        try:
+            self.message = await self.workspace.upload(
+                room, token, self.path, name=self.name, mime_type=self.mime_type, text=self.text
+            )
+        except RoomClosed:
+            self._closed.add(room)
+            raise
+        return room
+
+    async def there(self, room: RoomId, token: VisitorToken) -> bool:
+        """It was searched for before, and this try was refused."""
+        return False
+
+
+class InboundMedia:
+    """Posts the file of a `wa.message`; handler of `wa.media`, the files that follow later."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        registry: Registry,
+        workspace: Workspace,
+        whatsapp: WhatsApp,
+        conversations: Conversations,
+        spool: Spool,
+        clock: Clock,
+        app: Callable[[], App],
+        t: Translate,
+    ) -> None:
+        self._journal = journal
+        self._registry = registry
+        self._workspace = workspace
+        self._whatsapp = whatsapp
+        self._conversations = conversations
+        self._spool = spool
+        self._clock = clock
+        self._app = app
+        self._t = t
+        self._errors = rules.ErrorBudget()
+
+    async def show(self, entry: Entry, number: Number, message: Message, media: Media, quoted: str = "") -> Shown:
+        """In the message's place: the file, or a line instead of it. `quoted` stands in front of either."""
+        words = quoted + as_lines(message, self._t, received_at=entry.first_at)
+        if media.problem or not media.media_id:
+            return await self._line(entry, number, message, words)
+        try:
+            beside = quoted + beside_file(message, self._t, entry.first_at)
+            return await self._file(entry, number, message, media, beside)
+        except FileRefused as refused:
+            return await self._line(entry, number, message, words, self._missing(refused))
+        except _FetchFailed as failed:
+            error = failed.error
+        if not isinstance(error, _ONE_DAY_MAYBE):
+            return await self._line(entry, number, message, words, self._missing(error))
+        soon = isinstance(error, Busy) and (error.after or 0) <= _LONGEST_WAIT
+        if soon and entry.tries < PATIENCE:
+            raise error
+        await self._journal.append(_later(entry, number, message))
+        return await self._line(entry, number, message, words, self._t("room.file_later", reason=self._reason(error)))
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        number = await self._registry.number(NumberId(entry.source))
+        if number is None:
+            raise NumberGone(entry.source)
+        message = parse.message(entry.body)
+        media = carried(message)
+        if media is None:
+            return Outcome({"ignored": "no file"})
+        try:
+            shown = await self._file(entry, number, message, media, self._t("room.file_at_last"))
+        except (_FetchFailed, FileRefused) as failed:
+            error = failed.error if isinstance(failed, _FetchFailed) else failed
+            if isinstance(error, _ONE_DAY_MAYBE):
+                raise error from None
+            words = as_lines(message, self._t, received_at=entry.first_at)
+            shown = await self._line(entry, number, message, words, self._missing(error), part=_AT_LAST)
+        pair = pair_of(entry, number, message, shown)
+        return Outcome({"room": shown.room, "message": shown.message}, pairs=(pair,))
+
+    # --- the file -----------------------------------------------------------------------------------------------------
+
+    async def _file(self, entry: Entry, number: Number, message: Message, media: Media, text: str) -> Shown:
+        shown = media.file_name or self._t(f"room.media.{media.kind}").strip("*_")
+        rules.check(self._app(), shown, media.mime_type)
+        name = visitor_name(message.sender, self._t)
+        conversation = await self._conversations.ready(number, message.sender, name)
+        mark = rules.mark_of(message.id)
+        if entry.tries or entry.steps:
+            found = await self._searched(entry, conversation, media, mark)
+            if found is not None:
+                return Shown(conversation, *found)
+        async with self._fetched(number, media, shown) as (path, mime_type):
+            upload = _Upload(
+                self._workspace, self._journal, entry, path,
+                name=rules.file_name(media.file_name, media.kind, mime_type, mark), mime_type=mime_type, text=text,
+            )  # fmt: skip
+            conversation, room = await self._conversations.deliver(conversation, number, name, upload)
+            return Shown(conversation, room, upload.message)
+
+    @asynccontextmanager
+    async def _fetched(self, number: Number, media: Media, shown: str) -> AsyncIterator[tuple[Path, str]]:
+        """The file on disk, whole and as announced, and its type. Raises _FetchFailed and FileRefused."""
+        async with self._spool.place() as place:
+            path = place / "file"
+            try:
+                mime_type = await self._fetch(number, media, shown, path)
+            except FileRefused:
+                raise
+            except (Busy, Refused) as error:
+                raise _FetchFailed(error) from None
+            yield path, mime_type
+
+    async def _fetch(self, number: Number, media: Media, shown: str, path: Path) -> str:
+        """An address lives five minutes, so an expired or damaged file is asked for once more."""
+        for last in (False, True):
+            told = await self._look(number, media.media_id)
+            mime_type = rules.plain_type(told.mime_type or media.mime_type) or rules.UNKNOWN
+            rules.check(self._app(), shown, mime_type, told.size)
+            try:
+                filled = await fill(path, self._whatsapp.fetch(number.api_key, told.url), rules.largest(self._app()))
+            except OverLimit:
+                raise rules.too_large(self._app(), shown) from None
+            except NotFound:
+                if last:
+                    raise
+                continue
+            if _as_announced(filled, media, told):
+                return mime_type
+        raise FileRefused("file.damaged", name=shown)
+
+    async def _look(self, number: Number, media_id: str) -> MediaFile:
+        self._errors.check(number.id, self._clock.now())
+        try:
+            return await self._whatsapp.media(number.api_key, media_id)
+        except (Busy, Refused):
+            self._errors.note(number.id, self._clock.now())
+            raise
+
+    async def _searched(
+        self, entry: Entry, conversation: Conversation, media: Media, mark: str
+    ) -> tuple[RoomId, MessageId] | None:
+        """What an earlier try has posted, though we never heard of it. A room that cannot be read holds nothing back:
+        a file that is there twice is better than none."""
+        rooms = [RoomId(step.ref) for step in entry.steps.values() if step.ref]
+        for room in dict.fromkeys([*rooms, *([conversation.room] if conversation.room else [])]):
+            try:
+                messages = await self._workspace.messages_since(room, entry.first_at - _SEARCH_BACK)
+            except Refused:
+                continue
+            for raw in messages:
+                id = MessageId(clean(raw.get("_id")))
+                if _is_it(raw, media, mark) and not await self._journal.pairs_of_message(id):
+                    return room, id
+        return None
+
+    # --- the line instead of it ---------------------------------------------------------------------------------------
+
+    def _missing(self, error: Busy | Refused) -> str:
+        return self._t("room.file_missing", reason=self._reason(error))
+
+    def _reason(self, error: Busy | Refused) -> str:
+        sentence = "file.gone" if isinstance(error, NotFound) else error.sentence
+        values = {"said": error.said, **error.values}
+        plain = {name: inert_line(value, 200) if isinstance(value, str) else value for name, value in values.items()}
+        return self._t(sentence, **plain)
+
+    async def _line(
+        self, entry: Entry, number: Number, message: Message, words: str, reason: str = "", *, part: int = 0
+    ) -> Shown:
+        conversation, room = await self._conversations.post(
+            number,
+            message.sender,
+            visitor_name(message.sender, self._t),
+            "\n".join(filter(None, (words, reason))),
+            lambda piece: message_id(number.id, message.id, part + piece),
+        )
+        return Shown(conversation, room, message_id(number.id, message.id, part))
+
+
+class _FetchFailed(Exception):
+    """WhatsApp's side: what it raised."""
+
+    def __init__(self, error: Busy | Refused) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def carried(message: Message) -> Media | None:
+    """The file of a message; WhatsApp sends one in each."""
+    return next((part for part in message.parts if isinstance(part, Media)), None)
+
+
+def pair_of(entry: Entry, number: Number, message: Message, shown: Shown) -> Pair:
+    return Pair(
+        wamid=message.id,
+        message=shown.message,
+        room=shown.room,
+        number=number.id,
+        contact=shown.conversation.contact,
+        outbound=False,
+        entry=entry.key,
+    )
+
+
+def _later(entry: Entry, number: Number, message: Message) -> Entry:
+    return Entry(
+        key=f"media:{entry.key}", lane=f"media:{number.id}:{message.sender.contact}", kind="wa.media",
+        body=entry.body, at_ms=entry.at_ms, source=entry.source,
+    )  # fmt: skip
+
+
+def _as_announced(filled: Filled, media: Media, told: MediaFile) -> bool:
+    digests = {rules.digest(media.sha256), rules.digest(told.sha256)} - {None}
+    return digests <= {filled.sha256} and filled.size > 0
+
+
+def _is_it(raw: Json, media: Media, mark: str) -> bool:
+    message = chat_message(raw) if raw.get("token") else None
+    return message is not None and any(
+        clean(file.name) == rules.file_name(media.file_name, media.kind, file.mime_type, mark) for file in message.files
+    )
