@@ -6,7 +6,7 @@ plural forms is chosen by the value `n`. English is complete and is used whereve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from gettext import c2py
 from pathlib import Path
@@ -25,18 +25,24 @@ class Translate(Protocol):
 
 
 class Translator:
-    """Texts in one language. A key that no catalogue has is shown as the key: visible, never an exception."""
+    """Texts in the language that is wanted now. A key that no catalogue has is shown as the key: visible, never an
+    exception."""
 
-    def __init__(self, language: str, catalogues: Mapping[str, Catalog]) -> None:
-        self.language = language if language in catalogues else FALLBACK
-        self._chain = [catalogues[self.language], catalogues[FALLBACK]]
+    def __init__(self, wanted: Callable[[], str], catalogues: Mapping[str, Catalog]) -> None:
+        self._wanted = wanted
+        self._catalogues = catalogues
+
+    @property
+    def language(self) -> str:
+        return _closest(self._wanted(), self._catalogues)
 
     @property
     def right_to_left(self) -> bool:
         return Locale.parse(self.language).text_direction == "rtl"
 
     def __call__(self, key: str, **values: str | int) -> str:
-        for catalogue in self._chain:
+        for language in (self.language, FALLBACK):
+            catalogue = self._catalogues[language]
             message = catalogue.get(key)
             if message is None or not message.string or message.fuzzy:
                 continue
@@ -62,8 +68,25 @@ def catalogues(folder: Path = FOLDER) -> Mapping[str, Catalog]:
     return found
 
 
-def translator(language: str = FALLBACK) -> Translator:
+def translator(language: str | Callable[[], str] = FALLBACK) -> Translator:
+    """A function is asked at each use, so that a change of language counts from the next text on."""
+    return Translator(language if callable(language) else lambda: language, catalogues())
+
+
+def known_language(language: str) -> str:
     """`de-DE`, `de_DE` and `de` all find `de`; what is not there is English."""
-    known = catalogues()
-    wanted = language.replace("-", "_")
-    return Translator(wanted if wanted in known else wanted.split("_")[0], known)
+    return _closest(language, catalogues())
+
+
+def own_names() -> Mapping[str, str]:
+    """The languages there are, each by the name that its speakers use."""
+    names = {code: Locale.parse(code).get_display_name() or code for code in catalogues()}
+    return {code: name[:1].upper() + name[1:] for code, name in names.items()}
+
+
+def _closest(language: str, known: Mapping[str, object]) -> str:
+    wanted = language.strip().replace("-", "_")
+    main = wanted.split("_")[0].casefold()
+    names = {name.casefold(): name for name in known}
+    related = (name for name in known if name.casefold().startswith(f"{main}_"))
+    return names.get(wanted.casefold()) or names.get(main) or next(related, FALLBACK)

@@ -18,9 +18,10 @@ import phonenumbers
 from bot.chatops.command import Desk, Person, Reply, Words, words_document, words_of
 from bot.errors import BotError, Busy, Invalid, KeyInvalid, NotAllowed, NotForYou, NumberBlocked, Unpaid, Unsure
 from bot.model import RoomId, UserId
+from bot.translations import Translate
 
 Answers = Mapping[str, str]
-Kind = Literal["text", "secret", "choice", "phone", "long_text"]
+Kind = Literal["text", "secret", "choice", "phone", "long_text", "shown"]
 LONGEST_TEXT = 1024
 LONGEST_LINE = 256
 IDLE = 30 * 60.0
@@ -32,13 +33,18 @@ TICKET = 15 * 60.0
 @dataclass(frozen=True, slots=True)
 class Option:
     value: str
-    label: str
-    """Data, such as a department's name: not a key."""
+    label: str | Words
+    """Data, such as a department's name, or words of ours; `fields_of` has put them into a language."""
+    also: tuple[str, ...] = ()
+    """Other words for it that are understood, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One question. `label` and `help` are keys; a `secret` is asked on the page only and never shown again."""
+    """One question. `label` and `help` are keys; a `secret` is asked on the page only and never shown again.
+
+    What is `shown` is no question: the page alone shows its `default`, perhaps a secret, to be copied; nothing of it is
+    stored. A `secret` that is not required may be kept as it is."""
 
     name: str
     kind: Kind
@@ -50,22 +56,35 @@ class Field:
     """Key of the words for "no choice", of a choice that may stay empty."""
     default: str = ""
     """What holds so far, when something existing is edited: `keep` keeps it."""
+    note: Words | None = None
+    """What has to be known of what holds so far."""
+    fixed: bool = False
+    """The default is shown and cannot be changed; it is not asked in chat."""
     check: Callable[[str], str] | None = None
-    """Turns what was typed into what is stored, or raises Invalid."""
+    """Turns what was typed into what is stored, or raises Invalid. What holds so far is not checked again."""
+    most: int = 0
+    """Most characters; 0: as usual for its kind."""
 
     @property
     def longest(self) -> int:
-        return LONGEST_TEXT if self.kind == "long_text" else LONGEST_LINE
+        return self.most or (LONGEST_TEXT if self.kind == "long_text" else LONGEST_LINE)
+
+    @property
+    def is_asked(self) -> bool:
+        """A choice among nothing is no question."""
+        return not self.fixed and (self.kind != "choice" or bool(self.options) or self.required)
 
     def label_of(self, value: str) -> str:
         """How a stored answer is shown to people."""
-        return next((option.label for option in self.options if option.value == value), value)
+        return next((str(option.label) for option in self.options if option.value == value), value)
 
 
 def clean(field: Field, raw: str) -> str:
     """What to store for what was typed. Raises Invalid with the name of the field; changes nothing else."""
     text = raw.replace("\r\n", "\n").replace("\r", "\n").strip()
     try:
+        if field.default and (text == field.default or (field.fixed and not text)):
+            return field.default
         if not text:
             if field.required:
                 raise Invalid("form.missing")
@@ -78,6 +97,8 @@ def clean(field: Field, raw: str) -> str:
             text = choose(field.options, text)
         elif field.kind == "phone":
             text = phone(text)
+        if field.fixed and text != field.default:
+            raise Invalid("form.fixed")
         return field.check(text) if field.check else text
     except Invalid as wrong:
         wrong.field = field.name
@@ -90,8 +111,8 @@ def choose(options: Sequence[Option], text: str) -> str:
         if text == option.value:
             return option.value
     word = text.casefold()
-    exact = [option for option in options if option.label.casefold() == word]
-    begins = [option for option in options if option.label.casefold().startswith(word)]
+    exact = [option for option in options if word == str(option.label).casefold() or word in option.also]
+    begins = [option for option in options if str(option.label).casefold().startswith(word)]
     for found in (exact, begins):
         if len(found) == 1:
             return found[0].value
@@ -145,11 +166,13 @@ class Review:
     """Has to be agreed to: on the page by a button of its own, in chat as part of the summary."""
     subject: Words | None = None
     """What it is about, for a form that asks nothing."""
+    changes: tuple[Words, ...] = ()
+    """What will differ afterwards. The page shows it and asks once more, as the summary in chat does."""
 
     @property
     def digest(self) -> str:
         """Names what was agreed to: agreement to one thing is not agreement to another."""
-        said = json.dumps([words_document(words) for words in self.agree], sort_keys=True)
+        said = json.dumps([words_document(words) for words in (*self.changes, *self.agree)], sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -171,6 +194,20 @@ class Form:
     submit: Callable[[Desk, Answers], Awaitable[Reply]]
     checks: Mapping[str, Check] = field(default_factory=dict)
     roles: tuple[str, ...] | None = None
+
+
+async def fields_of(form: Form, desk: Desk, filled: Answers, t: Translate) -> list[Field]:
+    """The fields there are now, with the labels of their options in words that can be read and typed."""
+    return [
+        replace(one, options=tuple(replace(option, label=_spoken(option.label, t)) for option in one.options))
+        for one in await form.questions(desk, filled)
+    ]
+
+
+def _spoken(label: str | Words, t: Translate) -> str:
+    if isinstance(label, str):
+        return label
+    return t(label.key, **{name: str(value) for name, value in label.values.items()})
 
 
 @dataclass(frozen=True, slots=True)

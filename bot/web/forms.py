@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.chatops.command import Desk, Reply, Value, Words
-from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean, explain
+from bot.chatops.form import AT_SUMMARY, Field, Form, FormSession, Review, clean, explain, fields_of
 from bot.chatops.office import Office
 from bot.chatops.sessions import Sessions
 from bot.errors import BotError, Invalid, NotForYou
@@ -45,6 +45,7 @@ class Forms:
         self._sessions = sessions
         self._journal = journal
         self._clock = clock
+        self._t = t
         self._pages = Pages(t)
         self._own_host = urlsplit(public_url).netloc.lower()
 
@@ -64,7 +65,7 @@ class Forms:
         if session.ticket_until <= self._clock.now() or self._sessions.is_over(session):
             return self._message("page.expired", 410)
         try:
-            fields = await form.questions(self._desk(session), session.filled)
+            fields = await self._fields(form, session)
         except BotError as error:
             return self._message("page.not_now", 503, reason=explain(error))
         return self._form(request, form, fields, session, wrong={"": session.problem} if session.problem else None)
@@ -105,7 +106,7 @@ class Forms:
             session = self._sessions.touched(session).closed("cancelled")
             return await self._stored(replace(session, submission=_key(session)))
         try:
-            fields = await form.questions(desk, session.filled)
+            fields = await self._fields(form, session)
         except BotError as error:
             return self._message("page.not_now", 503, reason=explain(error))
         session, wrong = await self._read(desk, form, fields, session, posted)
@@ -114,7 +115,7 @@ class Forms:
             await self._office.require(session.person, form.roles)
             if not wrong and act != "chat":
                 asked = {one.name for one in fields}
-                fields = await form.questions(desk, session.filled)
+                fields = await self._fields(form, session)
                 if any(one.name not in asked for one in fields):
                     return self._form(request, form, fields, await self._stored(session))
                 review = await form.review(desk, session.filled)
@@ -131,7 +132,7 @@ class Forms:
             return self._form(request, form, fields, session, posted=posted, wrong=wrong, status=422)
         if act == "chat":
             return session
-        if review.agree and posted.get(AGREED) != review.digest:
+        if (review.changes or review.agree) and posted.get(AGREED) != review.digest:
             return self._agree(request, form, fields, session, review)
         submitted = replace(session, state="submitted", asking=AT_SUMMARY, on_page=False, shown=review.digest)
         return await self._stored(replace(submitted, submission=_key(submitted)))
@@ -145,7 +146,9 @@ class Forms:
         wrong: Wrong = {}
         only_secret = posted.get(ACT) == "chat"
         for one in fields:
-            raw = posted.get(one.name, "")
+            if one.kind == "shown":
+                continue
+            raw = posted.get(one.name, session.answers.get(one.name, one.default))
             if only_secret and one.kind != "secret":
                 session = _kept(session, one, raw)
                 continue
@@ -178,7 +181,7 @@ class Forms:
         if session.state == "cancelled" and session.submission.startswith("form:"):
             await self._append(session, session.submission, {"session": session.id, "act": "cancelled"})
         if session.state == "open" and session.problem:
-            fields = await form.questions(self._desk(session), session.filled)
+            fields = await self._fields(form, session)
             return self._form(request, form, fields, session, wrong={"": session.problem}, status=422)
         return self._not_open(session, status=200)
 
@@ -213,14 +216,14 @@ class Forms:
             values=values,
             wrong=wrong or {},
             saved={one.name for one in fields if one.kind == "secret" and session.is_answered(one)},
-            has_secret=any(one.kind == "secret" for one in fields),
+            has_secret=any(one.kind == "secret" and one.required for one in fields),
             seal=self._sessions.seal_of_page(request.match_info["ticket"]),
         )
 
     def _agree(
         self, request: web.Request, form: Form, fields: Sequence[Field], session: FormSession, review: Review
     ) -> web.Response:
-        carried = {one.name: session.answers.get(one.name, "") for one in fields if one.kind != "secret"}
+        carried = {name: session.answers[name] for name in (one.name for one in fields) if name in session.answers}
         return self._pages.page(
             "agree",
             form=form,
@@ -251,6 +254,9 @@ class Forms:
         )
 
     # --- small things ---
+
+    async def _fields(self, form: Form, session: FormSession) -> list[Field]:
+        return await fields_of(form, self._desk(session), session.filled, self._t)
 
     def _desk(self, session: FormSession) -> Desk:
         return self._office.desk(session.person, session.room)

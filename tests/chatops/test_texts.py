@@ -9,7 +9,10 @@ from bot.translations import catalogues
 from commands import ALL
 
 ROOT = Path(__file__).parents[2]
-GROUPS = "command|help|account|key|form|connect|numbers|disconnect|health|page|setup"
+GROUPS = (
+    "command|help|account|key|form|connect|numbers|disconnect|health|page|setup"
+    "|edit|reconnect|quality|settings|support|endpoints"
+)
 KEY = re.compile(rf'"((?:{GROUPS})\.[a-z_.]*[a-z_])"')
 NO_TEXTS = {
     "form.page", "form.question", "form.summary", "help.list", "numbers.list", "setup.instructions", "form.submit",
