@@ -18,22 +18,30 @@ from dataclasses import dataclass
 import aiohttp
 
 import commands
+from bot.callbacks import Callbacks
 from bot.chatops.command import House
 from bot.chatops.dispatcher import Account, Dispatcher
 from bot.chatops.office import Office
 from bot.chatops.sessions import Sessions
 from bot.chatops.setup_channel import SetupChannel
-from bot.config import Settings
+from bot.config import App, Settings
 from bot.errors import BotError, Unreachable
 from bot.model import RoomId, VisitorToken
 from bot.ports import Clock, Entry, Handler, Journal, Kind, Outcome
 from bot.relay import notices
+from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
+from bot.relay.auto_messages import AutoMessages
 from bot.relay.conversations import Conversations
 from bot.relay.events import Events
+from bot.relay.gestures import Gestures
 from bot.relay.inbound import Inbound
+from bot.relay.inbound_media import InboundMedia
 from bot.relay.listener import Listener
 from bot.relay.live_settings import LiveSettings
 from bot.relay.outbound import Outbound
+from bot.relay.quotes import Quotes
+from bot.relay.spool import Spool
+from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.statuses import Statuses
 from bot.relay.worker import Worker
 from bot.rocketchat.credentials import Credentials
@@ -117,6 +125,7 @@ class Doors:
     workspace: Livechat
     admin: Admin
     whatsapp: Dialog360
+    outgoing: Callbacks
 
 
 @asynccontextmanager
@@ -126,7 +135,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         doors = await _open_doors(stack, settings, clock)
         live = LiveSettings(doors.registry, settings.app)
         await live.load()
-        t = translator(live.current.preferred_language)
+        t = translator(lambda: live.current.preferred_language)
         bot = Bot(settings, doors.journal)
 
         conversations = Conversations(
@@ -135,6 +144,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             doors.registry,
             lambda number, contact: VisitorToken(doors.vault.derive("visitor token", number, contact).hex()),
         )
+        quotes = Quotes(doors.journal, doors.admin.public_setting, clock, lambda: live.current, t)
         office = _office(settings, doors, clock)
         sessions = Sessions(doors.registry, doors.vault.derive, clock, settings.server.public_url)
         listener = bot.listener = Listener(
@@ -147,7 +157,12 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             setup_room=lambda: bot.setup_room,
             form_rooms=sessions.rooms,
         )
-        worker = Worker(doors.journal, _handlers(bot, doors, conversations, t), clock, notices.of_parked)
+        worker = Worker(
+            doors.journal,
+            _handlers(bot, doors, live, conversations=conversations, quotes=quotes, clock=clock, t=t),
+            clock,
+            notices.of_parked,
+        )
         setup = SetupChannel(
             admin=doors.admin,
             workspace=doors.workspace,
@@ -174,6 +189,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                 try:
                     me = await doors.admin.me()
                     bot.account = Account(str(me["_id"]), str(me["username"]))
+                    await quotes.learn()
                     bot.dispatcher = Dispatcher(office, sessions, bot.account, t)
                     bot.setup_room = await setup.ensure()
                     await sessions.sweep()
@@ -224,18 +240,77 @@ async def _open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -
         workspace=Livechat(url, credentials, session, ask_ddp=stream.call),
         admin=Admin(url, credentials),
         whatsapp=Dialog360(session, settings.dialog360.base_url),
+        outgoing=await stack.enter_async_context(Callbacks()),
     )
 
 
-def _handlers(bot: Bot, doors: Doors, conversations: Conversations, t: Translate) -> Mapping[Kind, Handler]:
+def _handlers(
+    bot: Bot,
+    doors: Doors,
+    live: LiveSettings,
+    *,
+    conversations: Conversations,
+    quotes: Quotes,
+    clock: Clock,
+    t: Translate,
+) -> Mapping[Kind, Handler]:
+    def app() -> App:
+        return live.current
+
+    def from_file() -> bool:
+        return "message_status_endpoint_url" not in live.chosen
+
+    journal, registry, whatsapp = doors.journal, doors.registry, doors.whatsapp
+    endpoint = StatusEndpoint(
+        journal=journal,
+        workspace=doors.workspace,
+        outgoing=doors.outgoing,
+        clock=clock,
+        app=app,
+        private=from_file,
+    )
+    media = InboundMedia(
+        journal=journal,
+        registry=registry,
+        workspace=doors.workspace,
+        whatsapp=whatsapp,
+        conversations=conversations,
+        spool=Spool(bot.settings.storage.data_dir / "files"),
+        clock=clock,
+        app=app,
+        t=t,
+    )
+    gestures = Gestures(doors.workspace, quotes, lambda: bot.account.username if bot.account else "", t)
     return {
-        "wa.message": Inbound(doors.registry, conversations, t),
-        "wa.status": Statuses(doors.journal),
+        "wa.message": Inbound(
+            registry=registry,
+            journal=journal,
+            conversations=conversations,
+            media=media,
+            quotes=quotes,
+            gestures=gestures,
+            t=t,
+        ),
+        "wa.media": media,
+        "wa.status": Statuses(journal, endpoint),
         "wa.other": Events(doors.journal),
-        "rc.message": Outbound(doors.registry, doors.journal, conversations, doors.whatsapp),
+        "rc.message": Outbound(
+            registry=registry,
+            journal=journal,
+            conversations=conversations,
+            whatsapp=whatsapp,
+            endpoint=endpoint,
+            app=app,
+            t=t,
+        ),
+        "rc.closed": Closings(registry, journal, conversations),
+        "rc.edited": AgentEdits(journal, conversations),
+        "rc.reaction": AgentReactions(registry, journal, whatsapp),
+        "auto.message": AutoMessages(registry, journal, whatsapp, endpoint),
+        "status.callback": endpoint,
         "chat.message": bot.chat,
         "form.submit": bot.chat,
-        "notice": notices.Notices(doors.workspace, bot.known_setup_room, t),
+        "notice": notices.Notices(doors.workspace, bot.known_setup_room, quotes, t),
     }
 
 

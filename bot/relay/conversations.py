@@ -12,11 +12,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from bot.errors import RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Journal, Registry, Workspace
+from bot.relay.auto_messages import welcome
 from bot.whatsapp.split import length, split
 
 TokenMaker = Callable[[NumberId, ContactId], VisitorToken]
@@ -24,6 +26,32 @@ TokenMaker = Callable[[NumberId, ContactId], VisitorToken]
 _ROOM_REPAIRS = 3
 """How often one message may find its room closed under it before the server is given a rest."""
 _FOREIGN_REMEMBERED = 10_000
+
+
+class Delivery(Protocol):
+    """Something of the customer's on its way into their room."""
+
+    async def put(self, room: RoomId, token: VisitorToken) -> RoomId:
+        """The room that holds it now. Raises RoomClosed, RoomUnknown or VisitorUnknown when it must go elsewhere."""
+
+    async def there(self, room: RoomId, token: VisitorToken) -> bool:
+        """Whether the room, which takes nothing any more, holds it since an earlier try."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    workspace: Workspace
+    id: MessageId
+    text: str
+
+    async def put(self, room: RoomId, token: VisitorToken) -> RoomId:
+        return await self.workspace.post(room, token, self.id, self.text)
+
+    async def there(self, room: RoomId, token: VisitorToken) -> bool:
+        try:
+            return await self.workspace.posted(room, token, self.id)
+        except VisitorUnknown:
+            return False
 
 
 class Conversations:
@@ -45,17 +73,22 @@ class Conversations:
         Known open room: one call. Repeatable: `message_id(part)` gives each message its fixed id. Returns the
         conversation as it now stands and the room that holds (the last of) the text.
         """
-        conversation = await self._known(number, sender) or await self._meet(number, sender, name)
+        conversation = await self.known(number, sender) or await self._meet(number, sender, name)
         try:
             return await self._put(conversation, number, name, text, message_id(0))
         except TooLong:
             limit = await self._workspace.character_limit()
             if not limit or limit >= length(text):
                 raise
-        conversation = await self._known(number, sender) or conversation
+        conversation = await self.known(number, sender) or conversation
         for part, piece in enumerate(split(text, limit)):
             conversation, room = await self._put(conversation, number, name, piece, message_id(part))
         return conversation, room
+
+    async def ready(self, number: Number, sender: Sender, name: str) -> Conversation:
+        """The conversation with a room that was open when last heard of; no call when it is known."""
+        conversation = await self.known(number, sender) or await self._meet(number, sender, name)
+        return conversation if conversation.room is not None else await self._open(conversation, number, name)
 
     async def of_room(self, room: RoomId) -> Conversation | None:
         """The conversation of a livechat room; None when the room belongs to another channel.
@@ -79,7 +112,13 @@ class Conversations:
     def surely_foreign(self, room: RoomId) -> bool:
         return room in self._foreign
 
-    async def _known(self, number: Number, sender: Sender) -> Conversation | None:
+    async def closed(self, conversation: Conversation, room: RoomId) -> None:
+        """The room is over: the customer's next message asks for a new one at once."""
+        if conversation.room == room:
+            await self._journal.remember(replace(conversation, room=None))
+
+    async def known(self, number: Number, sender: Sender) -> Conversation | None:
+        """Under the contact's id, phone or user id; a customer who changed their number is found under both."""
         for name in (sender.contact, sender.phone.lstrip("+"), sender.user_id):
             found = await self._journal.conversation(number.id, ContactId(name)) if name else None
             if found is not None:
@@ -130,35 +169,39 @@ class Conversations:
     async def _put(
         self, conversation: Conversation, number: Number, name: str, text: str, id: MessageId
     ) -> tuple[Conversation, RoomId]:
+        return await self.deliver(conversation, number, name, _Words(self._workspace, id, text))
+
+    async def deliver(
+        self, conversation: Conversation, number: Number, name: str, delivery: Delivery
+    ) -> tuple[Conversation, RoomId]:
+        """Puts it into the open room, and opens a new one when the room was closed; the room that holds it."""
         for _ in range(_ROOM_REPAIRS):
             if conversation.room is None:
                 conversation = await self._open(conversation, number, name)
             assert conversation.room is not None
             try:
-                room = await self._workspace.post(conversation.room, conversation.token, id, text)
+                room = await delivery.put(conversation.room, conversation.token)
             except (RoomClosed, RoomUnknown):
-                if await self._posted(conversation.room, conversation.token, id):
-                    return replace(conversation, room=None), conversation.room  # stored before the room was closed
+                closed = conversation.room
                 conversation = replace(conversation, room=None)
+                if await delivery.there(closed, conversation.token):
+                    return conversation, closed  # stored before the room was closed
+                await self._journal.remember(conversation)  # the next try begins with a new room
             except VisitorUnknown:
                 conversation = await self._register(replace(conversation, room=None), number, name)
             else:
-                return await self._after(conversation, room), room
+                return await self._after(conversation, number, room), room
         raise Trouble("the room was closed again and again while the message was on its way")
 
-    async def _posted(self, room: RoomId, token: VisitorToken, id: MessageId) -> bool:
-        try:
-            return await self._workspace.posted(room, token, id)
-        except VisitorUnknown:
-            return False
-
-    async def _after(self, conversation: Conversation, room: RoomId) -> Conversation:
+    async def _after(self, conversation: Conversation, number: Number, room: RoomId) -> Conversation:
         """The server may answer with another room: a new one that it opened because ours was closing, or an older one
         that has held this very message since an earlier try."""
         if room == conversation.room:
             return conversation
-        owner = await self._journal.conversation_of_room(room)
-        return conversation if owner is not None else replace(conversation, room=room)
+        if await self._journal.conversation_of_room(room) is not None:
+            return conversation
+        await self._journal.append(*welcome(number, conversation, room))
+        return replace(conversation, room=room)
 
     async def _open(self, conversation: Conversation, number: Number, name: str) -> Conversation:
         try:
@@ -167,6 +210,7 @@ class Conversations:
             conversation = await self._register(conversation, number, name)
             room = await self._workspace.open_room(conversation.token)
         conversation = replace(conversation, room=room)
+        await self._journal.append(*welcome(number, conversation, room))  # first, so that a crash in between loses none
         await self._journal.remember(conversation)  # before the agent can answer in it
         self._foreign.pop(room, None)
         return conversation

@@ -5,21 +5,40 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from bot.errors import GroupMessage, NumberGone, WrongNumber
-from bot.model import NumberId, Pair
-from bot.ports import Entry, Outcome, Registry
+from bot.errors import GroupMessage, NoAgentOnline, NumberGone, WrongNumber
+from bot.model import ContactId, Conversation, Message, Number, NumberChange, NumberId
+from bot.ports import Entry, Journal, Outcome, Registry
+from bot.relay.auto_messages import offline
 from bot.relay.conversations import Conversations
+from bot.relay.gestures import Gestures
+from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
+from bot.relay.quotes import Quotes
 from bot.rocketchat.compose import as_lines, message_id, visitor_name
 from bot.translations import Translate
 from bot.whatsapp import parse
+from bot.whatsapp.raw import is_user_id, phone_digits
 
 
 class Inbound:
     """Handler of `wa.message` entries."""
 
-    def __init__(self, registry: Registry, conversations: Conversations, t: Translate) -> None:
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        journal: Journal,
+        conversations: Conversations,
+        media: InboundMedia,
+        quotes: Quotes,
+        gestures: Gestures,
+        t: Translate,
+    ) -> None:
         self._registry = registry
+        self._journal = journal
         self._conversations = conversations
+        self._media = media
+        self._quotes = quotes
+        self._gestures = gestures
         self._t = t
 
     async def __call__(self, entry: Entry) -> Outcome:
@@ -36,13 +55,19 @@ class Inbound:
         if message.group:
             raise GroupMessage(message.group)
 
-        conversation, room = await self._conversations.post(
-            number,
-            message.sender,
-            visitor_name(message.sender, self._t),
-            as_lines(message, self._t, received_at=entry.first_at),
-            partial(message_id, number.id, message.id),
-        )
+        known = await self._conversations.known(number, message.sender)
+        gesture = await self._gestures.shown(entry, message, known)
+        if gesture is not None:
+            return gesture
+        quoted = await self._quotes.before(message, known)
+        try:
+            shown = await self._show(entry, number, message, quoted)
+        except NoAgentOnline:
+            waiting = await self._conversations.known(number, message.sender)
+            if waiting is not None:
+                await self._journal.append(*offline(number, waiting, entry))
+            raise
+        conversation = shown.conversation
         conversation = replace(
             conversation,
             phone=message.sender.phone or conversation.phone,
@@ -50,13 +75,31 @@ class Inbound:
             name=message.sender.name or conversation.name,
             last_inbound_at=max(conversation.last_inbound_at, message.at),
         )
-        pair = Pair(
-            wamid=message.id,
-            message=message_id(number.id, message.id),
-            room=room,
-            number=number.id,
-            contact=conversation.contact,
-            outbound=False,
-            entry=entry.key,
-        )
+        conversation = await self._moved(number, conversation, message)
+        pair = pair_of(entry, number, message, shown)
         return Outcome(result={"room": pair.room, "message": pair.message}, pairs=(pair,), conversation=conversation)
+
+    async def _show(self, entry: Entry, number: Number, message: Message, quoted: str) -> Shown:
+        media = carried(message)
+        if media is not None:
+            return await self._media.show(entry, number, message, media, quoted)
+        conversation, room = await self._conversations.post(
+            number,
+            message.sender,
+            visitor_name(message.sender, self._t),
+            quoted + as_lines(message, self._t, received_at=entry.first_at),
+            partial(message_id, number.id, message.id),
+        )
+        return Shown(conversation, room, message_id(number.id, message.id))
+
+    async def _moved(self, number: Number, conversation: Conversation, message: Message) -> Conversation:
+        """After a change of number the conversation goes on under the new one, and is still found under the old.
+        Somebody who already has a conversation under the new one keeps it: two are never merged."""
+        for part in message.parts:
+            if isinstance(part, NumberChange) and part.new:
+                user_id, digits = (part.new, "") if is_user_id(part.new) else ("", phone_digits(part.new))
+                new = ContactId(user_id or digits)
+                if new and await self._journal.conversation(number.id, new) is None:
+                    phone = f"+{digits}" if digits else conversation.phone
+                    conversation = replace(conversation, phone=phone, user_id=user_id or conversation.user_id)
+        return conversation

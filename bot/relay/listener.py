@@ -16,6 +16,7 @@ from bot.chatops import command
 from bot.errors import BotError, Refused
 from bot.model import MessageId, RoomId, UserId
 from bot.ports import Clock, Entry, Heard, Journal, Json, Lost, Ready, Stream, Workspace
+from bot.relay.afterwards import Afterwards
 from bot.relay.conversations import Conversations
 from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
 
@@ -29,6 +30,9 @@ _MARK_EVERY = 5.0
 _COMMAND_LIFE = 900.0
 """A command that was typed longer ago than this while the bot was away is not acted upon any more."""
 _BATCH = 200
+_RETRY = 5.0
+_PATIENCE = 6
+"""So many failed catch-ups, and live messages go on without what was missed before them."""
 
 
 class Listener:
@@ -50,6 +54,7 @@ class Listener:
         self._conversations = conversations
         self._clock = clock
         self._bot_username = bot_username
+        self._afterwards = Afterwards(bot_username)
         self._setup_room = setup_room
         self._form_rooms = form_rooms
         """Rooms in which somebody has a form open: their answers must survive a gap too."""
@@ -58,6 +63,8 @@ class Listener:
         self._catch_up_now = asyncio.Event()
         self._marked = 0.0
         self._marked_when = 0.0
+        self._gap = asyncio.Event()
+        """Set while there is no gap: what was missed stands in the journal, so what comes live may follow it."""
         self.connected = False
         self.caught_up = asyncio.Event()
         """Set once everything that was missed before this start has been read."""
@@ -74,6 +81,7 @@ class Listener:
         match event:
             case Ready(user):
                 self._bot, self.connected = user, True
+                self._gap.clear()
                 self._catch_up_now.set()
             case Lost(why):
                 self.connected = False
@@ -85,6 +93,7 @@ class Listener:
         """Takes what has come in since the last commit and stores it with the next."""
         while True:
             heard = [await self._queue.get()]
+            await self._gap.wait()
             while len(heard) < _BATCH and not self._queue.empty():
                 heard.append(self._queue.get_nowait())
             entries = [entry for one in heard if (entry := self._entry(one)) is not None]
@@ -99,9 +108,11 @@ class Listener:
         room = RoomId(str(message.get("rid") or ""))
         called = self._calls_the_bot(message)
         if heard.room_type == "l" and not called:
-            if self._conversations.surely_foreign(room) or not is_for_customer(message, self._bot):
+            if self._conversations.surely_foreign(room):
                 return None
-            return for_customer(message)
+            if is_for_customer(message, self._bot):
+                return for_customer(message)
+            return self._afterwards.entry(message, self._bot)
         if heard.room_type == "d" or room == self._setup_room() or called:
             return for_bot(message, heard.room_type, self._bot)
         return None
@@ -112,18 +123,24 @@ class Listener:
 
     async def _catch_up_for_ever(self) -> None:
         await self._catch_up_now.wait()
+        failed = 0
         while True:
             self._catch_up_now.clear()
             try:
                 await self.catch_up()
+                failed = 0
                 self.caught_up.set()
             except Refused as error:
                 log.warning("Rocket.Chat does not let the bot read what it missed: %s", error)
                 self.caught_up.set()  # asking again would not help, and live messages still come
             except BotError as error:
                 log.warning("catch-up failed, again in a while: %s", error)
-                await self._clock.sleep(5)
+                failed += 1
+                await self._clock.sleep(_RETRY)
                 self._catch_up_now.set()
+                if failed < _PATIENCE:
+                    continue  # live messages wait for the earlier ones, for order; but not for ever
+            self._gap.set()
             pause = asyncio.create_task(self._clock.sleep(PERIOD))
             again = asyncio.create_task(self._catch_up_now.wait())
             await asyncio.wait((pause, again), return_when=asyncio.FIRST_COMPLETED)
@@ -163,6 +180,8 @@ class Listener:
                 called = self._calls_the_bot(message)
                 entry = for_bot(message, "l", self._bot) if called else for_customer(message)
                 entries += [entry] if entry is not None else []
+            elif (entry := self._afterwards.entry(message, self._bot)) is not None:
+                entries.append(entry)
         return entries
 
     async def _set_mark(self, moment: float) -> None:

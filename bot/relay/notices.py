@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from bot.errors import BotError, GroupMessage, Unsure
 from bot.model import Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
+from bot.relay.quotes import Quotes
 from bot.rocketchat.compose import notice_id
 from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
@@ -25,6 +27,11 @@ SETUP = ""
 def notice(id: str, room: str, sentence: str, *, reason: str = "", **values: str | int) -> Entry:
     body = {"room": room, "key": sentence, "reason": reason, "values": values}
     return Entry(key=f"notice:{id}", lane=f"say:{room}", kind="notice", body=body)
+
+
+def about(message: str, entry: Entry) -> Entry:
+    """The same notice with a message of its room quoted in front."""
+    return replace(entry, body={**entry.body, "quote": message})
 
 
 def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
@@ -54,6 +61,16 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
                     **_clean(values),
                 ),
             )  # fmt: skip
+        case "auto.message":
+            which, room = entry.body["which"], entry.body["room"]
+            if which == "welcome":
+                return (notice(entry.key, room, "notice.welcome_not_sent", reason=sentence, **_clean(values)),)
+            key = f"{which}:{entry.source}:{type(error).__name__}:{_day(entry)}"
+            where = {"number": f"+{entry.source}", **_clean(values)}
+            return (notice(key, SETUP, f"notice.{which}_not_sent", reason=sentence, **where),)
+        case "status.callback":
+            key = f"callback:{type(error).__name__}:{_day(entry)}"
+            return (notice(key, SETUP, "notice.callback_failed", said=inert_line(str(error), 200)),)
         case "chat.message":
             message = chat_message(entry.body["message"])
             if message is None:
@@ -69,16 +86,20 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
 def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
     """WhatsApp took the message and could not deliver it after all."""
     values: dict[str, str | int] = {"said": error.said, **error.values}
-    return notice(
+    told = notice(
         f"failed:{pair.wamid}", pair.room, "notice.failed_later_plain", reason=error.sentence, **_clean(values)
     )
+    return about(pair.message, told)
 
 
 class Notices:
     """Handler of `notice` entries."""
 
-    def __init__(self, workspace: Workspace, setup_room: Callable[[], Awaitable[RoomId]], t: Translate) -> None:
+    def __init__(
+        self, workspace: Workspace, setup_room: Callable[[], Awaitable[RoomId]], quotes: Quotes, t: Translate
+    ) -> None:
         self._workspace = workspace
+        self._quotes = quotes
         self._setup_room = setup_room
         self._t = t
 
@@ -88,8 +109,13 @@ class Notices:
         reason = self._t(body["reason"], **values) if body["reason"] else ""
         text = self._t(body["key"], **{**values, "reason": reason})
         room = RoomId(body["room"]) if body["room"] else await self._setup_room()
+        text = await self._quotes.link(body["room"], body.get("quote", "")) + text
         await self._workspace.say(room, notice_id(entry.key), Post(text))
         return Outcome({"room": room})
+
+
+def _day(entry: Entry) -> int:
+    return int(entry.first_at or time.time()) // 86400
 
 
 def _quote(text: str) -> str:

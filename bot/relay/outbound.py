@@ -1,46 +1,53 @@
-"""What an agent wrote goes to the customer's WhatsApp: in order, once.
+"""What an agent or a bot wrote in Rocket.Chat goes to the customer's WhatsApp: in order, once (see `handover`).
 
-WhatsApp has no idempotency key, so each part is noted as handed over before it leaves. If the bot dies in between, the
-next look finds a part without an answer: its fate is *unsure*, and only a status webhook that carries the part's opaque
-name (`<entry key>#<part>`) can settle it. It is never sent a second time by itself.
+A message becomes parts: its text in pieces that fit, and quick replies as buttons, a list, or numbers in the text. A
+quote becomes WhatsApp's own, on the first part. Bots are named like agents when `agents_display_info` says so; an
+integration's posts are not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from bot.errors import FilesNotCarried, NumberGone, Unsure
+from bot.config import App
+from bot.errors import FilesNotCarried, NumberGone, Refused
 from bot.model import ChatMessage, Conversation, MessageId, Pair, RoomId, Wamid
-from bot.ports import Entry, Journal, Json, Outcome, Registry, Step, WhatsApp
+from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
 from bot.relay.conversations import Conversations
-from bot.rocketchat.parse import chat_message
+from bot.relay.handover import Make, hand_over, opaque_name
+from bot.relay.status_endpoint import StatusEndpoint
+from bot.rocketchat.compose import is_notice_id
+from bot.rocketchat.parse import chat_message, quoted_here
+from bot.translations import Translate
 from bot.whatsapp import compose
+from bot.whatsapp.choices import cut, offer
 from bot.whatsapp.markup import from_rocketchat
-from bot.whatsapp.split import split
+from bot.whatsapp.signature import signature, signed
 
-
-def opaque_name(key: str, part: int) -> str:
-    return f"{key}#{part}"
-
-
-def read_opaque(opaque: str) -> tuple[str, int] | None:
-    """The entry key and part that `opaque_name` was made from; None when it is not one of ours."""
-    key, mark, part = opaque.rpartition("#")
-    return (key, int(part)) if mark and key and part.isdecimal() else None
-
-
-Make = Callable[[], Awaitable[Json]]
-"""Makes the body of one part just before it leaves; what it takes (an upload) may be repeated."""
+_QUOTED = 300
 
 
 class Outbound:
     """Handler of `rc.message` entries."""
 
-    def __init__(self, registry: Registry, journal: Journal, conversations: Conversations, whatsapp: WhatsApp) -> None:
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        journal: Journal,
+        conversations: Conversations,
+        whatsapp: WhatsApp,
+        endpoint: StatusEndpoint,
+        app: Callable[[], App],
+        t: Translate,
+    ) -> None:
         self._registry = registry
         self._journal = journal
         self._conversations = conversations
         self._whatsapp = whatsapp
+        self._endpoint = endpoint
+        self._app = app
+        self._t = t
 
     async def __call__(self, entry: Entry) -> Outcome:
         message = chat_message(entry.body["message"])
@@ -55,41 +62,68 @@ class Outbound:
         if message.files:
             raise FilesNotCarried(message.files[0].name)
 
-        parts = self._texts(entry, message, conversation)
-        pairs = []
-        for part, make in enumerate(parts):
-            wamid = await self._once(entry, part, number.api_key, make, last=part == len(parts) - 1)
-            pairs.append(
-                Pair(
-                    wamid=wamid,
-                    message=MessageId(message.id),
-                    room=RoomId(message.room),
-                    number=number.id,
-                    contact=conversation.contact,
-                    outbound=True,
-                    entry=entry.key,
-                )
+        parts = await self._words(entry, message, conversation)
+        try:
+            wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
+        except Refused as error:
+            await self._endpoint.refused(entry.key, number.id, compose.address(conversation), message.text, error)
+            raise
+        pairs = tuple(
+            Pair(
+                wamid=wamid,
+                message=MessageId(message.id),
+                room=RoomId(message.room),
+                number=number.id,
+                contact=conversation.contact,
+                outbound=True,
+                entry=entry.key,
             )
-        return Outcome({"wamids": [pair.wamid for pair in pairs]} if pairs else {"ignored": "no text"}, tuple(pairs))
+            for wamid in wamids
+        )
+        await self._endpoint.accepted(pairs, compose.address(conversation), from_rocketchat(message.text))
+        return Outcome({"wamids": list(wamids)} if pairs else {"ignored": "no text"}, pairs)
 
-    def _texts(self, entry: Entry, message: ChatMessage, conversation: Conversation) -> list[Make]:
-        def make(part: int, text: str) -> Make:
+    async def _words(self, entry: Entry, message: ChatMessage, conversation: Conversation) -> list[Make]:
+        """The text and the quick replies; none for a message without either."""
+        app, to = self._app(), compose.address(conversation)
+        text, prompt = from_rocketchat(message.text), self._t("quick.prompt")
+        if not text.strip() and not message.buttons:
+            return []
+        reply_to, quoted = await self._quoted(entry.body["message"], message, conversation)
+        name = signature(message, app.agents_display_info)
+        pieces, choices = offer(
+            signed("\n".join(part for part in (quoted, text or prompt) if part), name),
+            message.buttons,
+            lists=app.allow_list_options,
+            label=app.list_button_label,
+            prompt=prompt,
+        )
+
+        def make(part: int, piece: str) -> Make:
             async def body() -> Json:
-                return compose.text(conversation.contact, text, opaque_name(entry.key, part))
+                return compose.text(to, piece, opaque_name(entry.key, part), None if part else reply_to)
 
             return body
 
-        return [make(part, text) for part, text in enumerate(split(from_rocketchat(message.text)))]
+        makes = [make(part, piece) for part, piece in enumerate(pieces)]
+        if choices is not None:
+            last, content = len(makes), choices
 
-    async def _once(self, entry: Entry, part: int, api_key: str, make: Make, *, last: bool) -> Wamid:
-        step = entry.steps.get(part)
-        if step is not None and step.state == "out":
-            return Wamid(step.ref)
-        if step is not None:
-            raise Unsure("no answer was noted for a part that had been handed over")
-        body = await make()
-        await self._journal.progress(entry, part, Step("handed"))
-        sent = await self._whatsapp.send(api_key, body)
-        if not last:  # the last one is noted with the whole entry, in one commit less
-            await self._journal.progress(entry, part, Step("out", sent.wamid))
-        return sent.wamid
+            async def interactive() -> Json:
+                return compose.interactive(to, content, opaque_name(entry.key, last), None if last else reply_to)
+
+            makes.append(interactive)
+        return makes
+
+    async def _quoted(self, raw: Json, message: ChatMessage, conversation: Conversation) -> tuple[Wamid | None, str]:
+        """The WhatsApp message that is quoted; else what it says, as a `> ` line. What the bot told agents is neither,
+        nor is anything of another customer's conversation."""
+        for id in message.quotes:
+            for pair in await self._journal.pairs_of_message(id):
+                if (pair.number, pair.contact) == (conversation.number, conversation.contact):
+                    return pair.wamid, ""
+        for id in message.quotes:
+            said = from_rocketchat(quoted_here(raw, id))
+            if said and not is_notice_id(id):
+                return None, "\n".join(f"> {line}" for line in cut(said, _QUOTED).splitlines() if line.strip())
+        return None, ""

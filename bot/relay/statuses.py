@@ -12,11 +12,14 @@ from bot.errors import Trouble
 from bot.model import Pair, Status
 from bot.ports import Entry, Journal, Outcome
 from bot.relay import notices
-from bot.relay.outbound import read_opaque
+from bot.relay.handover import read_opaque
+from bot.relay.status_endpoint import StatusEndpoint
 from bot.whatsapp import parse
 from bot.whatsapp.error_codes import from_wire
 
 _RANK = {"": 0, "sent": 1, "failed": 2, "delivered": 3, "read": 4, "played": 5}
+QUIET = ("finished:", "offline:")
+"""Keys of messages of which no agent needs to hear that they failed: nobody is in the conversation."""
 _EARLY_LOOKS = 4
 """How often a status without a known message is looked at again, because the answer of its send may be on its way."""
 
@@ -29,8 +32,9 @@ def later(now: str, new: str) -> str:
 class Statuses:
     """Handler of `wa.status` entries."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, endpoint: StatusEndpoint) -> None:
         self._journal = journal
+        self._endpoint = endpoint
 
     async def __call__(self, entry: Entry) -> Outcome:
         if entry.body.get("field") == "calls":
@@ -41,8 +45,11 @@ class Statuses:
             return await self._early_or_foreign(entry, status)
         state = later(pair.state, status.state)
         if state == pair.state:
+            if status.state == "deleted":  # it moves nothing, and is news all the same
+                await self._endpoint.changed(pair, status)
             return Outcome({"state": status.state, "kept": pair.state})
-        if state == "failed":
+        await self._endpoint.changed(pair, status)
+        if state == "failed" and not pair.entry.startswith(QUIET):
             await self._journal.append(notices.failed_later(entry, pair, from_wire(status.errors)))
         return Outcome({"state": state}, pairs=(_with(pair, state, status.at),))
 

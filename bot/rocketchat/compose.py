@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -37,12 +38,14 @@ from bot.model import (
     Wamid,
 )
 from bot.translations import Translate
+from bot.whatsapp.choices import answer
 from bot.whatsapp.markup import inert, inert_line
 
 LATE = 3600.0
 """Seconds after which an agent is told when a message was written. 360Dialog delivers again for up to seven days …"""
 REPLAY = 8 * 86400.0
 """… so what is older than this is no delivery but somebody's replay, and its age says nothing."""
+_NOTICE_ID = re.compile(r"bot[0-9a-f]{32}")
 _LINE = 300
 _LINK = 1000
 _NOTICES = {"request_welcome", "identity_changed", "call_permission", "product", "system"}
@@ -59,6 +62,11 @@ def message_id(number: NumberId, wamid: Wamid, part: int = 0) -> MessageId:
 def notice_id(key: str) -> MessageId:
     """The same for what the bot says itself; `key` names the occasion."""
     return _id("bot", key)
+
+
+def is_notice_id(id: str) -> bool:
+    """Whether the bot said it itself: such words are for agents only."""
+    return _NOTICE_ID.fullmatch(id) is not None
 
 
 def _id(prefix: str, *names: str | int) -> MessageId:
@@ -97,6 +105,19 @@ def visitor_name(sender: Sender, t: Translate) -> str:
 
 def as_lines(message: Message, t: Translate, *, received_at: float) -> str:
     """The whole message as markdown, never empty. Text alone is the customer's text and nothing else."""
+    lines = _circumstances(message, t, received_at)
+    for part in message.parts:
+        lines += part_lines(part, t)
+    return "\n".join(lines) if any(line.strip() for line in lines) else t("room.blank")
+
+
+def beside_file(message: Message, t: Translate, received_at: float) -> str:
+    """The words that go with a file that is shown itself; often none."""
+    captions = [inert(part.caption) for part in message.parts if isinstance(part, Media)]
+    return "\n".join(line for line in (*_circumstances(message, t, received_at), *captions) if line.strip())
+
+
+def _circumstances(message: Message, t: Translate, received_at: float) -> list[str]:
     lines = []
     if LATE < received_at - message.at < REPLAY:
         when = datetime.fromtimestamp(message.at, UTC).strftime("%Y-%m-%d %H:%M")
@@ -105,9 +126,7 @@ def as_lines(message: Message, t: Translate, *, received_at: float) -> str:
         lines.append(t("room.forwarded"))
     if message.referral:
         lines += _referral(message.referral, t)
-    for part in message.parts:
-        lines += part_lines(part, t)
-    return "\n".join(lines) if any(line.strip() for line in lines) else t("room.blank")
+    return lines
 
 
 def part_lines(part: Part, t: Translate) -> list[str]:
@@ -129,7 +148,7 @@ def _lines(part: Part, t: Translate) -> Iterator[str]:  # noqa: PLR0912 - a tabl
                 yield t("room.contact", name=_line(card.name) or "?")
                 yield " · ".join(_line(item) for item in (*card.phones, *card.emails, card.organisation) if item)
         case Choice():
-            yield inert(part.title) or _line(part.id)
+            yield inert(answer(part.id)) or inert(part.title) or _line(part.id)
         case FlowAnswer(fields, body):
             yield t("room.form")
             yield from (t("room.field", name=_line(name), value=inert(value)) for name, value in fields)

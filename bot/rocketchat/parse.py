@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from bot.model import ChatMessage, FileRef, MessageId, RoomId, UserId
+from bot.model import Button, ChatMessage, FileRef, MessageId, RoomId, UserId
 from bot.ports import Heard
 
 _QUOTE = re.compile(r"\s*\[\s?\]\(([^)\s]{1,2000})\)[ \t]*(?:\r?\n)*")
@@ -40,6 +40,8 @@ def chat_message(raw: Mapping[str, Any]) -> ChatMessage | None:
         quotes=quotes or tuple(_quoted_in(raw)),
         files=tuple(_files(raw)),
         thread=MessageId(clean(raw.get("tmid"))) if clean(raw.get("tmid")) else None,
+        buttons=tuple(_buttons(raw)),
+        automatic=bool(raw.get("bot")),
     )
 
 
@@ -52,7 +54,9 @@ def is_for_customer(raw: Mapping[str, Any], bot: UserId) -> bool:
     if any(raw.get(mark) for mark in ("t", "token", "_hidden", "editedAt", "editedBy")):
         return False
     message = chat_message(raw)
-    return message is not None and message.user != bot and bool(message.text.strip() or message.files)
+    if message is None or message.user == bot:
+        return False
+    return bool(message.text.strip() or message.files or message.buttons)
 
 
 def was_edited(raw: Mapping[str, Any]) -> bool:
@@ -141,6 +145,37 @@ def _quoted_in(raw: Mapping[str, Any]) -> Iterator[MessageId]:
     for item in _dicts(raw.get("attachments")):
         if id := _message_in(clean(item.get("message_link"))):
             yield id
+
+
+def quoted_here(raw: Mapping[str, Any], id: MessageId) -> str:
+    """What the quoted message `id` says, when the quote itself says that it stands in the same room; else empty.
+
+    A quote of another room must never leave through this one.
+    """
+    for item in _dicts(raw.get("attachments")):
+        link = clean(item.get("message_link"))
+        if link and _message_in(link) == id and clean(raw.get("rid")) in urlsplit(link).path.split("/"):
+            return _without_quotes(clean(item.get("text")))[0].strip()
+    return ""
+
+
+# --- quick replies --------------------------------------------------------------------------------------------------
+
+
+def _buttons(raw: Mapping[str, Any]) -> Iterator[Button]:
+    """`attachments[].actions` (8.3 ActionAttachmentButton.tsx: a press posts `msg`, or opens `url`) and the buttons of
+    `blocks` (UiKit; a press on one of a bot's quick replies posts its text)."""
+    for item in _dicts(raw.get("attachments")):
+        for action in _dicts(item.get("actions")) if not item.get("message_link") else ():
+            label = clean(action.get("text")).strip() or clean(action.get("msg")).strip()
+            if label and action.get("type", "button") == "button":
+                yield Button(label, clean(action.get("msg")).strip() or label, clean(action.get("url")).strip())
+    for block in _dicts(raw.get("blocks")):
+        for element in _dicts(block.get("elements")) if block.get("type") == "actions" else ():
+            inner = element.get("text")
+            label = clean(inner.get("text") if isinstance(inner, dict) else inner).strip()
+            if label and element.get("type") == "button":
+                yield Button(label, label, clean(element.get("url")).strip())
 
 
 # --- files and other things beside the text -------------------------------------------------------------------------

@@ -34,6 +34,24 @@ def to_unicode(text: str) -> str:
     return SHORT_CODE.sub(lambda code: _character(code[1]) or code[0], text)
 
 
+def codes(character: str) -> list[str]:
+    """Short codes with colons under which Rocket.Chat may know this emoji, the likeliest first; none for other text.
+
+    Each workspace accepts only the names that it has itself, so there may be more than one to try. A skin tone that has
+    no code of its own is left out.
+    """
+    if len(character) == 2 and all(0 <= ord(half) - _REGIONAL_A < 26 for half in character):
+        return [":flag_" + "".join(chr(ord("a") + ord(half) - _REGIONAL_A) for half in character) + ":"]
+    base, tone = character, ""
+    if len(character) > 1 and 0 <= ord(character[-1]) - _LIGHTEST < 5:
+        base, tone = character[:-1], f"_tone{ord(character[-1]) - _LIGHTEST + 1}"
+    plain = base.replace("\ufe0f", "")
+    data = next((emoji.EMOJI_DATA[form] for form in (base, plain, f"{plain}\ufe0f") if form in emoji.EMOJI_DATA), None)
+    ours = [f":{name}:" for name, shown in _JOYPIXELS.items() if shown.replace("\ufe0f", "") == plain]
+    names = list(dict.fromkeys([*(data.get("alias", []) if data else []), *ours, *([data["en"]] if data else [])]))
+    return [f"{name[:-1]}{tone}:" for name in names if tone] + names
+
+
 @lru_cache(maxsize=1024)
 def _character(name: str) -> str:
     """The emoji of that name, or nothing."""

@@ -31,7 +31,8 @@ async def test_a_conversation_goes_both_ways(flavour: Literal["monolith", "strea
 
         await stage.customer_reads("Yes, *from ten*: map (https://example.org/x_y_z) 😄")
         assert [one.text for one in stage.customer.received] == [
-            "Yes, *from ten*: map (https://example.org/x_y_z) 😄"
+            "Hello!",
+            "Yes, *from ten*: map (https://example.org/x_y_z) 😄",
         ]
 
 

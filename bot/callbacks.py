@@ -1,0 +1,128 @@
+"""HTTP to an address that an administrator chose: fits the port `Outgoing`.
+
+An address that was typed in chat could point at anything the bot can reach: its own host, the database next door, a
+cloud's metadata service. So it may only lead to public addresses, and what counts is the address that is connected to,
+not what the name resolved to a moment earlier. Redirects are not followed, and of the answer only the status is read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from bot.errors import RateLimited, Refused, Trouble, Unreachable
+from bot.ports import Json, Outgoing
+
+_PRIVATE = "the address leads into a private network, which only the configuration file may allow"
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_public(address: str) -> bool:
+    """Whether this IP address, and what is wrapped in it, belongs to the internet and not to somebody's network."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None and not is_public(str(inner)):
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+class Callbacks:
+    """`async with Callbacks() as outgoing`. `resolver` is for tests."""
+
+    def __init__(self, *, timeout: float = 10.0, resolver: AbstractResolver | None = None) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
+        self._resolver = resolver
+
+    async def __aenter__(self) -> Self:
+        resolver = self._resolver or aiohttp.ThreadedResolver()
+        self._public = _session(_PublicOnly(resolver))
+        self._any = _session(resolver)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._public.close()
+        await self._any.close()
+
+    async def post(self, url: str, body: Json, *, private: bool) -> None:
+        try:
+            address = URL(url)
+        except ValueError:
+            raise Refused("this is no address") from None
+        if address.scheme not in ("http", "https") or not address.raw_host:
+            raise Refused("the address must begin with https:// or http://")
+        if not private and _is_literal(address.raw_host) and not is_public(address.raw_host):
+            raise Refused(_PRIVATE)
+        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        session = self._any if private else self._public
+        try:
+            async with session.post(
+                address, data=data, headers={"Content-Type": "application/json"}, allow_redirects=False,
+                timeout=self._timeout,
+            ) as answer:  # fmt: skip
+                status = answer.status
+        except _NotPublic:
+            raise Refused(_PRIVATE) from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unreachable(type(error).__name__) from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise Refused(type(error).__name__) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Trouble(type(error).__name__) from None
+        if 200 <= status < 300:
+            return
+        if status == 429:
+            raise RateLimited(f"HTTP {status}")
+        if status >= 500 or status in (408, 425):
+            raise Trouble(f"HTTP {status}")
+        raise Refused(f"HTTP {status}")
+
+
+class _NotPublic(Exception):
+    """Not an OSError: aiohttp would take it for a name that does not resolve, and that is worth another try."""
+
+
+class _PublicOnly(AbstractResolver):
+    """Leaves only public addresses of a name; the connector connects to what is left and to nothing else."""
+
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        public = [one for one in found if is_public(one["host"])]
+        if found and not public:
+            raise _NotPublic(host)
+        return public
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(resolver=resolver, limit=8, use_dns_cache=False)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _is_literal(host: str) -> bool:
+    """What aiohttp connects to without resolving it, `127.1` and `2130706433` included."""
+    return ":" in host or all(char in "0123456789." for char in host)
+
+
+_fits: type[Outgoing] = Callbacks

@@ -1,0 +1,147 @@
+"""What agents do to messages that are there already: react to them, edit or delete them, and close the room.
+
+Rocket.Chat shows each of them by sending the whole message once more (stream-room-messages; 8.3
+app/reactions/server/setReaction.ts, app/lib/server/functions/{updateMessage,deleteMessage}.ts). What changed, it does
+not say. Where deleted messages leave no placeholder, which is the default, a deletion is not told at all.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.errors import Refused, Trouble, Unsure
+from bot.model import MessageId, RoomId, UserId
+from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
+from bot.relay.auto_messages import finished
+from bot.relay.conversations import Conversations
+from bot.relay.notices import about, notice
+from bot.rocketchat.parse import changed_at, chat_message, clean, moment, was_edited
+from bot.whatsapp import compose
+from bot.whatsapp.short_codes import to_unicode
+
+_REMEMBERED = 5000
+
+
+class Afterwards:
+    """Makes the entries. It remembers which reactions it has seen, because their removal is seen by their absence; what
+    it has forgotten after a restart stays on the customer's phone."""
+
+    def __init__(self, bot_username: Callable[[], str]) -> None:
+        self._bot_username = bot_username
+        self._seen: OrderedDict[MessageId, str] = OrderedDict()
+
+    def entry(self, message: Json, bot: UserId) -> Entry | None:
+        """Of a message in a customer's room that is not for the customer; None when it tells nothing new."""
+        id, room = clean(message.get("_id")), clean(message.get("rid"))
+        if not id or not room:
+            return None
+        if message.get("t") == "livechat-close":
+            body: dict[str, Any] = {"room": room, "by_customer": bool(message.get("token"))}
+            return Entry(f"closed:{id}", f"out:{room}", "rc.closed", body, _at_ms(message))
+        if message.get("token"):
+            return self._reaction(message, MessageId(id), RoomId(room)) if not message.get("t") else None
+        deleted = message.get("t") == "rm"
+        written = chat_message(message)
+        if written is None or written.user == bot or not (deleted or was_edited(message)):
+            return None
+        when = moment(message.get("editedAt")) or changed_at(message)
+        body = {"message": id, "room": room, "deleted": deleted, "at": when}
+        return Entry(f"edited:{id}:{int(when * 1000)}", f"say:{room}", "rc.edited", body)
+
+    def _reaction(self, message: Json, id: MessageId, room: RoomId) -> Entry | None:
+        code = self._code(message.get("reactions"))
+        if code == self._seen.get(id, ""):
+            return None
+        self._seen[id] = code
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        key = f"reaction:{id}:{int(changed_at(message) * 1000)}"
+        return Entry(key, f"reaction:{room}", "rc.reaction", {"message": id, "code": code})
+
+    def _code(self, reactions: object) -> str:
+        """The newest reaction of an agent: WhatsApp shows one of each side."""
+        if not isinstance(reactions, Mapping):
+            return ""
+        me = self._bot_username()
+        theirs = [
+            clean(code) for code, who in reactions.items()
+            if isinstance(who, Mapping) and any(name != me for name in who.get("usernames") or ())
+        ]  # fmt: skip
+        return theirs[-1] if theirs else ""
+
+
+class AgentReactions:
+    """Handler of `rc.reaction` entries. To set the same reaction twice changes nothing, so it may be tried again; one
+    that WhatsApp refuses is not worth a word."""
+
+    def __init__(self, registry: Registry, journal: Journal, whatsapp: WhatsApp) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._whatsapp = whatsapp
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        pairs = [pair for pair in await self._journal.pairs_of_message(entry.body["message"]) if not pair.outbound]
+        code = str(entry.body["code"])
+        emoji = to_unicode(code)
+        if not pairs or emoji == code != "":
+            return Outcome({"ignored": "no WhatsApp message, or no emoji of WhatsApp's"})
+        number = await self._registry.number(pairs[-1].number)
+        conversation = await self._journal.conversation(pairs[-1].number, pairs[-1].contact)
+        if number is None or conversation is None:
+            return Outcome({"ignored": "the number is not connected any more"})
+        try:
+            await self._whatsapp.send(
+                number.api_key, compose.reaction(compose.address(conversation), pairs[-1].wamid, emoji)
+            )
+        except Refused as error:
+            return Outcome({"refused": str(error)})
+        except Unsure as unsure:
+            raise Trouble(unsure.said) from None
+        return Outcome({"reaction": emoji})
+
+
+class AgentEdits:
+    """Handler of `rc.edited` entries: WhatsApp cannot take a message back, so the agent is told, once a message."""
+
+    def __init__(self, journal: Journal, conversations: Conversations) -> None:
+        self._journal = journal
+        self._conversations = conversations
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        id, room = str(entry.body["message"]), RoomId(entry.body["room"])
+        if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
+            return Outcome({"ignored": "not a WhatsApp room"})
+        sent = await self._journal.find(f"rc:{id}")
+        if sent is None or entry.body["at"] <= sent.entry.first_at:
+            return Outcome({"ignored": "it was changed before it was sent, or never meant for the customer"})
+        sentence = "notice.deleted_here_only" if entry.body["deleted"] else "notice.edited_here_only"
+        told = notice(f"edited:{id}", room, sentence)
+        await self._journal.append(told if entry.body["deleted"] else about(id, told))
+        return Outcome({"told": id})
+
+
+class Closings:
+    """Handler of `rc.closed` entries: the room is over, so the customer's next message opens a new one at once. When
+    somebody of ours closed it, the customer is told. The closing comment is for the file and stays here."""
+
+    def __init__(self, registry: Registry, journal: Journal, conversations: Conversations) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._conversations = conversations
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        room = RoomId(entry.body["room"])
+        conversation = await self._conversations.of_room(room)
+        if conversation is None:
+            return Outcome({"ignored": "not a WhatsApp room"})
+        number = await self._registry.number(conversation.number)
+        if number is not None and not entry.body["by_customer"]:
+            await self._journal.append(*finished(number, conversation, room))
+        await self._conversations.closed(conversation, room)
+        return Outcome({"closed": room})
+
+
+def _at_ms(message: Json) -> int:
+    return int(changed_at({"ts": message.get("ts")}) * 1000)

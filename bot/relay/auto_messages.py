@@ -1,0 +1,110 @@
+"""What a number says by itself: welcome, conversation finished, nobody here. Each is optional and said exactly once.
+
+The entry's key says for what: `welcome:<room>`, `finished:<room>`, `offline:<entry that waits>`. The first message that
+finds no agent waits at the head of its customer's lane until there is one, so its key names the whole time of waiting.
+The words are those of the number at the moment of sending. The agent sees the welcome in the room, because the customer
+may answer it; nobody is there to read about the other two.
+"""
+
+from __future__ import annotations
+
+from bot.errors import Refused, WindowClosed
+from bot.model import ContactId, Conversation, MessageId, Number, NumberId, Pair, RoomId
+from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
+from bot.relay.handover import Make, hand_over, opaque_name
+from bot.relay.notices import notice
+from bot.relay.status_endpoint import StatusEndpoint
+from bot.rocketchat.compose import notice_id
+from bot.whatsapp import compose
+from bot.whatsapp.markup import from_rocketchat, inert
+from bot.whatsapp.split import split
+
+
+def welcome(number: Number, conversation: Conversation, room: RoomId) -> tuple[Entry, ...]:
+    return _entries("welcome", number, conversation, room, f"out:{room}") if number.welcome_message else ()
+
+
+def finished(number: Number, conversation: Conversation, room: RoomId) -> tuple[Entry, ...]:
+    """In the lane of what agents write, so that it comes after their last words."""
+    return (
+        _entries("finished", number, conversation, room, f"out:{room}") if number.conversation_finished_message else ()
+    )
+
+
+def offline(number: Number, conversation: Conversation, waiting: Entry) -> tuple[Entry, ...]:
+    lane = f"auto:{number.id}:{conversation.contact}"
+    return _entries("offline", number, conversation, waiting.key, lane) if number.offline_message else ()
+
+
+def _entries(which: str, number: Number, conversation: Conversation, occasion: str, lane: str) -> tuple[Entry, ...]:
+    room = "" if which == "offline" else occasion
+    body = {"which": which, "contact": conversation.contact, "room": room}
+    return (Entry(key=f"{which}:{occasion}", lane=lane, kind="auto.message", body=body, source=number.id),)
+
+
+class AutoMessages:
+    """Handler of `auto.message` entries."""
+
+    def __init__(self, registry: Registry, journal: Journal, whatsapp: WhatsApp, endpoint: StatusEndpoint) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._whatsapp = whatsapp
+        self._endpoint = endpoint
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        which, room = str(entry.body["which"]), RoomId(entry.body["room"])
+        number = await self._registry.number(NumberId(entry.source))
+        contact = ContactId(entry.body["contact"])
+        conversation = await self._journal.conversation(NumberId(entry.source), contact)
+        if number is None or conversation is None:
+            return Outcome({"ignored": "the number is not connected any more"})
+        words = _words(number, which)
+        parts = _parts(entry, compose.address(conversation), words)
+        if not parts:
+            return Outcome({"ignored": "there is no such message any more"})
+        try:
+            wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
+        except Refused as error:
+            await self._endpoint.refused(entry.key, number.id, compose.address(conversation), words, error)
+            if isinstance(error, WindowClosed) and which != "welcome":
+                return Outcome({"refused": str(error)})  # the customer left long ago: nobody misses it
+            raise
+        shown = notice_id(f"notice:{entry.key}") if which == "welcome" else MessageId("")
+        pairs = tuple(
+            Pair(
+                wamid=wamid,
+                message=shown,
+                room=room,
+                number=number.id,
+                contact=conversation.contact,
+                outbound=True,
+                entry=entry.key,
+            )
+            for wamid in wamids
+        )
+        await self._endpoint.accepted(pairs, compose.address(conversation), from_rocketchat(words))
+        if which == "welcome":
+            await self._journal.append(notice(entry.key, room, "notice.welcome_sent", text=_quote(words)))
+        return Outcome({"wamids": list(wamids)}, pairs)
+
+
+def _words(number: Number, which: str) -> str:
+    return {
+        "welcome": number.welcome_message,
+        "finished": number.conversation_finished_message,
+        "offline": number.offline_message,
+    }[which]
+
+
+def _parts(entry: Entry, to: str, words: str) -> list[Make]:
+    def make(part: int, piece: str) -> Make:
+        async def body() -> Json:
+            return compose.text(to, piece, opaque_name(entry.key, part))
+
+        return body
+
+    return [make(part, piece) for part, piece in enumerate(split(from_rocketchat(words)))]
+
+
+def _quote(words: str) -> str:
+    return "\n".join(f"> {line}" for line in inert(words).splitlines() if line.strip())

@@ -1,0 +1,99 @@
+"""Quick replies for WhatsApp: up to three as buttons, up to ten as a list, everything else as numbered text. Pure.
+
+Limits (Meta: interactive-reply-buttons-messages, interactive-list-messages, and the OpenAPI description): one button
+too many or one title too long makes WhatsApp refuse the whole message. Titles are cut between characters as people see
+them; the reply id carries the full answer, so that it comes back whole, also years and restarts later. A reply cannot
+stand beside a link, so buttons that open an address become lines of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import regex
+
+from bot.model import Button
+from bot.whatsapp.short_codes import to_unicode
+from bot.whatsapp.split import length, split
+
+BODY = 1024
+_BUTTONS, _ROWS = 3, 10
+_BUTTON_TITLE, _ROW_TITLE, _DESCRIPTION = 20, 24, 72
+_BUTTON_ID, _ROW_ID = 256, 200
+_OURS = re.compile(r"rc\d{1,2}\|(.+)", re.S)
+_GRAPHEME = regex.compile(r"\X")
+
+
+def offer(
+    text: str, buttons: Sequence[Button], *, lists: bool, label: str, prompt: str
+) -> tuple[list[str], dict[str, Any] | None]:
+    """The texts to send, in order, and the `interactive` object to send after them, or None when they say it all.
+
+    `lists`: lists may be used; `label` opens one. `prompt` stands above the choices when `text` is empty or longer than
+    the body of an interactive message may be.
+    """
+    links = [f"{_line(one.label)}: {one.url}" if _line(one.label) != one.url else one.url for one in buttons if one.url]
+    replies = list(dict.fromkeys((_line(one.label), _line(one.text)) for one in buttons if not one.url))
+    text = "\n".join(part for part in (text, *links) if part.strip())
+    action = _action(replies, lists, label) if replies else None
+    if action is None:
+        numbered = [f"{place}. {label}" for place, (label, _) in enumerate(replies, 1)]
+        return split("\n".join(part for part in (text, *numbered) if part.strip())), None
+    pieces = split(text)
+    body = pieces.pop() if pieces and length(pieces[-1]) <= BODY else prompt
+    kind = "list" if "sections" in action else "button"
+    return pieces, {"type": kind, "body": {"text": body}, "action": action}
+
+
+def answer(id: str) -> str:
+    """The full answer that a reply id of ours carries; empty for any other id."""
+    found = _OURS.fullmatch(id)
+    return found[1] if found else ""
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` UTF-16 units, with an ellipsis for what is missing, never inside a character."""
+    if length(text) <= limit:
+        return text
+    kept = ""
+    for grapheme in _GRAPHEME.findall(text):
+        if length(kept + grapheme) > limit - 1:
+            break
+        kept += grapheme
+    return f"{kept.rstrip()}…"
+
+
+def _action(replies: Sequence[tuple[str, str]], lists: bool, label: str) -> dict[str, Any] | None:
+    """None when neither buttons nor a list can hold the replies."""
+    longest = max(length(title) for title, _ in replies)
+    ids = [f"rc{place}|{text}" for place, (_, text) in enumerate(replies, 1)]
+    fit_list = lists and len(replies) <= _ROWS and all(length(id) <= _ROW_ID for id in ids)
+    fit_buttons = len(replies) <= _BUTTONS and all(length(id) <= _BUTTON_ID for id in ids)
+    if fit_buttons and not (fit_list and _BUTTON_TITLE < longest <= _ROW_TITLE):
+        titles = _titles(replies, _BUTTON_TITLE)
+        return {
+            "buttons": [
+                {"type": "reply", "reply": {"id": id, "title": title}} for id, title in zip(ids, titles, strict=True)
+            ]
+        }
+    if not fit_list:
+        return None
+    rows = []
+    for id, title, (full, _) in zip(ids, _titles(replies, _ROW_TITLE), replies, strict=True):
+        row = {"id": id, "title": title}
+        rows.append(row if title == full else {**row, "description": cut(full, _DESCRIPTION)})
+    return {"button": cut(_line(label), _BUTTON_TITLE), "sections": [{"rows": rows}]}
+
+
+def _titles(replies: Sequence[tuple[str, str]], limit: int) -> list[str]:
+    """Cut, and numbered when two of them would look the same: WhatsApp wants them unique."""
+    titles = [cut(title, limit) for title, _ in replies]
+    if len({title.casefold() for title in titles}) == len(titles):
+        return titles
+    return [cut(f"{place}. {title}", limit) for place, (title, _) in enumerate(replies, 1)]
+
+
+def _line(text: str) -> str:
+    return " ".join(to_unicode(text).split())
