@@ -220,8 +220,8 @@ class Workspace(Protocol):
     async def register(self, token: VisitorToken, *, name: str = "", phone: str = "", department: str = "") -> Visitor:
         """Makes or updates the visitor. The token of the answer counts: it may not be the one that was sent."""
 
-    async def open_room(self, token: VisitorToken) -> RoomId:
-        """The visitor's open room, or a new one.
+    async def open_room(self, token: VisitorToken, agent: str = "") -> RoomId:
+        """The visitor's open room, or a new one; `agent` is the id of the person who gets the new one if available.
 
         Raises VisitorUnknown, NoAgentOnline, OmnichannelOff, ContactBlocked."""
 
@@ -269,6 +269,11 @@ class Workspace(Protocol):
         """Workspace roles of a person, and their roles in `room` (owner, moderator) when one is given."""
 
     async def departments(self) -> list[Department]: ...
+
+    async def agent(self, username: str, *, available: bool = False) -> str | None:
+        """Id of the Omnichannel agent with this user name; with `available` only if they take conversations now.
+
+        Raises NotAllowed when the bot's account may not see agents."""
 
     async def direct_room(self, username: str) -> RoomId: ...
 

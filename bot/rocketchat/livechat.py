@@ -59,8 +59,9 @@ class Livechat:
         answer = await self._post("livechat/visitor", body)
         return Visitor(_need(answer, "visitor", "_id"), VisitorToken(_need(answer, "visitor", "token")))
 
-    async def open_room(self, token: VisitorToken) -> RoomId:
-        return RoomId(_need(await self._get("livechat/room", token=token), "room", "_id"))
+    async def open_room(self, token: VisitorToken, agent: str = "") -> RoomId:
+        query: dict[str, str | int] = {"token": token, **({"agentId": agent} if agent else {})}
+        return RoomId(_need(await self._call("GET", "livechat/room", query=query), "room", "_id"))
 
     async def post(self, room: RoomId, token: VisitorToken, id: MessageId, text: str) -> RoomId:
         answer = await self._post("livechat/message", {"token": token, "rid": room, "msg": text, "_id": id})
@@ -182,6 +183,17 @@ class Livechat:
             answer = await self._get("livechat/config")
             return [_department(item) for item in _dicts(_dig(answer, "config", "departments"))]
 
+    async def agent(self, username: str, *, available: bool = False) -> str | None:
+        """The server's `text` finds parts of names too, so its answer is searched."""
+        name = username.lstrip("@").casefold()
+        query: dict[str, str | int] = {"text": name}
+        if available:
+            query |= {"onlyAvailable": "true", "showIdleAgents": "true"}
+        for user in await self._all("livechat/users/agent", "users", query):
+            if clean(user.get("username")).casefold() == name:
+                return clean(user.get("_id")) or None
+        return None
+
     # --- roles ------------------------------------------------------------------------------------------------------
 
     async def roles_of(self, user: UserId, room: RoomId | None = None) -> frozenset[str]:
@@ -235,10 +247,11 @@ class Livechat:
     async def _is_there(self, room: RoomId, id: MessageId) -> bool:
         return clean(_dig(await self.message(id), "rid")) == room
 
-    async def _all(self, path: str, name: str) -> list[Json]:
+    async def _all(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Json]:
         found: list[Json] = []
         for _ in range(_MOST_PAGES):
-            answer = await self._get(path, optional=True, count=_PAGE, offset=len(found))
+            asked = {**(query or {}), "count": _PAGE, "offset": len(found)}
+            answer = await self._call("GET", path, query=asked, optional=True)
             page, total = list(_dicts(answer.get(name))), answer.get("total")
             found += page
             if not page or not isinstance(total, int) or len(found) >= total:
