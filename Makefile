@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint crash lock clean
 
 demo: .venv/ready
 	$(PY) -m bot demo
@@ -13,6 +13,9 @@ test: .venv/ready lint
 lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+crash: .venv/ready  ## kills the real program under load, again and again: KILLS=1000 SEED=…
+	$(PY) -m tests.crash.traffic $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 .venv/ready: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

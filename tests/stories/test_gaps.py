@@ -31,6 +31,25 @@ async def test_what_an_agent_wrote_during_a_gap_is_caught_up_once(flavour: Liter
         assert [one.text for one in stage.customer.received] == ["before", "in the gap", "in the gap, edited", "after"]
 
 
+async def test_what_was_written_in_the_gap_is_not_overtaken() -> None:
+    """The first live message after a reconnect waits until the earlier ones have been read over REST."""
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        await stage.agent_writes(room, "in the gap")
+        stage.rc.levers.add("livechat/rooms", delay=0.5)
+        stage.rc.refuse_sockets(False)
+        await stage.rc.until(lambda: any(session.subscriptions for session in stage.rc.hub.sessions))
+        await stage.agent_writes(room, "live again")
+        await stage.customer_reads("live again")
+
+        assert [one.text for one in stage.customer.received] == ["in the gap", "live again"]
+
+
 async def test_webhooks_are_taken_while_rocket_chat_is_away() -> None:
     async with staged() as stage:
         await stage.connect()
