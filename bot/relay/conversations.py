@@ -19,6 +19,7 @@ from bot.errors import RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.auto_messages import welcome
+from bot.relay.targets import Targets
 from bot.whatsapp.split import length, split
 
 TokenMaker = Callable[[NumberId, ContactId], VisitorToken]
@@ -57,11 +58,14 @@ class _Words:
 class Conversations:
     """Finds, opens and repairs; remembers rooms that are surely somebody else's."""
 
-    def __init__(self, journal: Journal, workspace: Workspace, registry: Registry, token: TokenMaker) -> None:
+    def __init__(
+        self, journal: Journal, workspace: Workspace, registry: Registry, token: TokenMaker, targets: Targets
+    ) -> None:
         self._journal = journal
         self._workspace = workspace
         self._registry = registry
         self._token = token
+        self._targets = targets
         self._meeting: dict[ContactId, asyncio.Lock] = {}
         self._foreign: OrderedDict[RoomId, None] = OrderedDict()
 
@@ -139,8 +143,12 @@ class Conversations:
             await self._journal.remember(conversation)
             return conversation
 
-    async def _register(self, conversation: Conversation, number: Number, name: str) -> Conversation:
-        """Makes the visitor. The phone goes with it unless another of our numbers already has it."""
+    async def _register(
+        self, conversation: Conversation, number: Number, name: str, department: str | None = None
+    ) -> Conversation:
+        """Makes the visitor. The phone goes with it unless another of our numbers already has it. The department is the
+        number's own unless another one is named."""
+        department = number.department if department is None else department
         token = self._token(conversation.number, conversation.contact)
         taken = [
             other
@@ -148,11 +156,11 @@ class Conversations:
             if other.id != number.id and await self._journal.conversation(other.id, conversation.contact)
         ]
         phone = "" if taken else conversation.phone
-        visitor = await self._workspace.register(token, name=name, phone=phone, department=number.department)
+        visitor = await self._workspace.register(token, name=name, phone=phone, department=department)
         if visitor.token != token:
             owner = await self._journal.conversation_of_token(visitor.token)
             if owner is not None and (owner.number, owner.contact) != (conversation.number, conversation.contact):
-                visitor = await self._workspace.register(token, name=name, department=number.department)
+                visitor = await self._workspace.register(token, name=name, department=department)
         return replace(conversation, token=visitor.token)
 
     @asynccontextmanager
@@ -204,13 +212,23 @@ class Conversations:
         return replace(conversation, room=room)
 
     async def _open(self, conversation: Conversation, number: Number, name: str) -> Conversation:
-        try:
-            room = await self._workspace.open_room(conversation.token)
-        except VisitorUnknown:
-            conversation = await self._register(conversation, number, name)
-            room = await self._workspace.open_room(conversation.token)
+        conversation, room = await self._ask_room(conversation, number, name)
         conversation = replace(conversation, room=room)
         await self._journal.append(*welcome(number, conversation, room))  # first, so that a crash in between loses none
         await self._journal.remember(conversation)  # before the agent can answer in it
         self._foreign.pop(room, None)
         return conversation
+
+    async def _ask_room(self, conversation: Conversation, number: Number, name: str) -> tuple[Conversation, RoomId]:
+        """With the agent or department that a template named for the answer; as usual when there is none."""
+        route = await self._targets.route(conversation, number)
+        department = route.department or number.department
+        try:
+            if route.department:
+                conversation = await self._register(conversation, number, name, department)
+            room = await self._workspace.open_room(conversation.token, route.agent)
+        except VisitorUnknown:
+            conversation = await self._register(conversation, number, name, department)
+            room = await self._workspace.open_room(conversation.token, route.agent)
+        await self._targets.followed(conversation, route)
+        return conversation, room

@@ -33,6 +33,7 @@ async def hand_over(
     entry: Entry,
     api_key: str,
     parts: Sequence[Make],
+    *,
     heard: Callable[[Sent], Awaitable[None]] | None = None,
 ) -> list[Wamid]:
     """Sends what has not been sent yet; the ids of all parts. Raises Unsure for a part whose fate is not known.

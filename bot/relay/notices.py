@@ -14,6 +14,7 @@ from bot.errors import BotError, GroupMessage, Unsure
 from bot.model import Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.quotes import Quotes
+from bot.relay.template_orders import is_few, order_of
 from bot.rocketchat.compose import notice_id
 from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
@@ -46,21 +47,10 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             if message is None:
                 return ()
             text = "notice.perhaps_sent" if isinstance(error, Unsure) else "notice.not_sent"
-            quoted = _quote(message.text)
+            quoted = _quote(message.text.strip() or ", ".join(file.name for file in message.files))
             return (notice(entry.key, message.room, text, reason=sentence, text=quoted, **_clean(values)),)
-        case "wa.message" if isinstance(error, GroupMessage):
-            day = int(entry.first_at or time.time()) // 86400
-            key = f"group:{entry.source}:{error.said}:{day}"
-            return (notice(key, SETUP, "notice.group", reason=sentence, number=f"+{entry.source}"),)
         case "wa.message":
-            contact = parse.message(entry.body).sender
-            who = inert_line(contact.name, 60) or contact.phone or contact.contact
-            return (
-                notice(
-                    entry.key, SETUP, "notice.not_shown", reason=sentence, contact=who, number=f"+{entry.source}",
-                    **_clean(values),
-                ),
-            )  # fmt: skip
+            return (_not_shown(entry, error, sentence, values),)
         case "auto.message":
             which, room = entry.body["which"], entry.body["room"]
             if which == "welcome":
@@ -68,6 +58,8 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             key = f"{which}:{entry.source}:{type(error).__name__}:{_day(entry)}"
             where = {"number": f"+{entry.source}", **_clean(values)}
             return (notice(key, SETUP, f"notice.{which}_not_sent", reason=sentence, **where),)
+        case "template.send" if not entry.body["room"]:
+            return (_template_parked(entry, error, sentence, values),)
         case "status.callback":
             key = f"callback:{type(error).__name__}:{_day(entry)}"
             return (notice(key, SETUP, "notice.callback_failed", said=inert_line(str(error), 200)),)
@@ -83,9 +75,35 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             return ()
 
 
+def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]) -> Entry:
+    if isinstance(error, GroupMessage):
+        key = f"group:{entry.source}:{error.said}:{_day(entry)}"
+        return notice(key, SETUP, "notice.group", reason=sentence, number=f"+{entry.source}")
+    contact = parse.message(entry.body).sender
+    who = inert_line(contact.name, 60) or contact.phone or contact.contact
+    told = {"contact": who, "number": f"+{entry.source}", **_clean(values)}
+    return notice(entry.key, SETUP, "notice.not_shown", reason=sentence, **told)
+
+
+def _template_parked(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]) -> Entry:
+    """A program asked, so the setup channel hears it: the first of each kind of failure of an order."""
+    body = entry.body
+    text = "notice.template_perhaps_sent" if isinstance(error, Unsure) else "notice.template_not_sent"
+    told = {"contact": f"+{body['to']}", "template": body["template"]["name"], **_clean(values)}
+    return notice(f"template:{body['id']}:{type(error).__name__}", SETUP, text, reason=sentence, **told)
+
+
 def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
     """WhatsApp took the message and could not deliver it after all."""
     values: dict[str, str | int] = {"said": error.said, **error.values}
+    if pair.entry.startswith("tpl:"):
+        id = pair.wamid if is_few(pair.entry) else f"{order_of(pair.entry)}:{type(error).__name__}"
+        contact = f"+{pair.contact}" if pair.contact.isdecimal() else pair.contact
+        told = notice(
+            f"failed:{id}", pair.room, "notice.template_failed_later", reason=error.sentence, contact=contact,
+            **_clean(values),
+        )  # fmt: skip
+        return about(pair.message, told)
     told = notice(
         f"failed:{pair.wamid}", pair.room, "notice.failed_later_plain", reason=error.sentence, **_clean(values)
     )
