@@ -161,17 +161,12 @@ class GroupMessage(Refused):
     sentence = "error.group_message"
 
 
-class FilesNotCarried(Refused):
-    """An agent attached a file, which this version cannot send."""
-
-    sentence = "error.files_not_carried"
-
-
 class FileRefused(Refused):
     """A file is over a limit, of a type that is not accepted, or damaged. Whoever checks says which, by `sentence`."""
 
-    def __init__(self, sentence: str, **values: str | int) -> None:
-        super().__init__(sentence, **values)
+    def __init__(self, sentence: str, said: str = "", **values: str | int) -> None:
+        super().__init__(said or sentence, **values)
+        self.values["said"] = self.said if said else ""
         self.sentence = sentence  # type: ignore[misc]  # each limit has its own sentence
 
 

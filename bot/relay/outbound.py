@@ -1,8 +1,8 @@
 """What an agent or a bot wrote in Rocket.Chat goes to the customer's WhatsApp: in order, once (see `handover`).
 
-A message becomes parts: its text in pieces that fit, and quick replies as buttons, a list, or numbers in the text. A
-quote becomes WhatsApp's own, on the first part. Bots are named like agents when `agents_display_info` says so; an
-integration's posts are not.
+A message becomes parts: its text in pieces that fit, quick replies as buttons, a list, or numbers in the text, and its
+files (see `outbound_media`). A quote becomes WhatsApp's own, on the first part. Bots are named like agents when
+`agents_display_info` says so; an integration's posts are not.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.config import App
-from bot.errors import FilesNotCarried, NumberGone, Refused
+from bot.errors import NumberGone, Refused
 from bot.model import ChatMessage, Conversation, MessageId, Pair, RoomId, Wamid
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
 from bot.relay.conversations import Conversations
 from bot.relay.handover import Make, hand_over, opaque_name
+from bot.relay.outbound_media import OutboundMedia
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.rocketchat.compose import is_notice_id
 from bot.rocketchat.parse import chat_message, quoted_here
@@ -22,7 +23,9 @@ from bot.translations import Translate
 from bot.whatsapp import compose
 from bot.whatsapp.choices import cut, offer
 from bot.whatsapp.markup import from_rocketchat
+from bot.whatsapp.media import CAPTION, is_sound
 from bot.whatsapp.signature import signature, signed
+from bot.whatsapp.split import length
 
 _QUOTED = 300
 
@@ -37,6 +40,7 @@ class Outbound:
         journal: Journal,
         conversations: Conversations,
         whatsapp: WhatsApp,
+        files: OutboundMedia,
         endpoint: StatusEndpoint,
         app: Callable[[], App],
         t: Translate,
@@ -45,6 +49,7 @@ class Outbound:
         self._journal = journal
         self._conversations = conversations
         self._whatsapp = whatsapp
+        self._files = files
         self._endpoint = endpoint
         self._app = app
         self._t = t
@@ -59,11 +64,9 @@ class Outbound:
         number = await self._registry.number(conversation.number)
         if number is None:
             raise NumberGone(conversation.number)
-        if message.files:
-            raise FilesNotCarried(message.files[0].name)
 
-        parts = await self._words(entry, message, conversation)
         try:
+            parts = await self._parts(entry, message, conversation, number.api_key)
             wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
         except Refused as error:
             await self._endpoint.refused(entry.key, number.id, compose.address(conversation), message.text, error)
@@ -83,13 +86,38 @@ class Outbound:
         await self._endpoint.accepted(pairs, compose.address(conversation), from_rocketchat(message.text))
         return Outcome({"wamids": list(wamids)} if pairs else {"ignored": "no text"}, pairs)
 
-    async def _words(self, entry: Entry, message: ChatMessage, conversation: Conversation) -> list[Make]:
+    async def _parts(
+        self, entry: Entry, message: ChatMessage, conversation: Conversation, api_key: str
+    ) -> list[Make]:
+        """The words, then the files; words that fit go with the first file as its caption."""
+        reply_to, quoted = await self._quoted(entry.body["message"], message, conversation)
+        if not message.files:
+            return self._words(entry, message, conversation, reply_to, quoted)
+        self._files.check(message.files)
+        name, first = signature(message, self._app().agents_display_info), message.files[0]
+        text = "\n".join(part for part in (quoted, from_rocketchat(message.text)) if part.strip())
+        caption = signed(text, name)
+        alone = message.buttons or is_sound(first.mime_type, first.name) or length(caption) > CAPTION
+        words = self._words(entry, message, conversation, reply_to, quoted) if alone else []
+        files = await self._files.parts(
+            entry,
+            message,
+            conversation,
+            api_key=api_key,
+            start=len(words),
+            caption="" if alone else caption,
+            reply_to=None if words else reply_to,
+        )
+        return [*words, *files]
+
+    def _words(
+        self, entry: Entry, message: ChatMessage, conversation: Conversation, reply_to: Wamid | None, quoted: str
+    ) -> list[Make]:
         """The text and the quick replies; none for a message without either."""
         app, to = self._app(), compose.address(conversation)
         text, prompt = from_rocketchat(message.text), self._t("quick.prompt")
         if not text.strip() and not message.buttons:
             return []
-        reply_to, quoted = await self._quoted(entry.body["message"], message, conversation)
         name = signature(message, app.agents_display_info)
         pieces, choices = offer(
             signed("\n".join(part for part in (quoted, text or prompt) if part), name),

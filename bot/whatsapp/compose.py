@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.model import Conversation
+from bot.model import Conversation, MediaKind
+from bot.whatsapp.media import CAPTIONED
 from bot.whatsapp.raw import is_user_id
 
 
@@ -28,6 +29,20 @@ def text(to: str, body: str, opaque: str, reply_to: str | None = None, preview: 
 def interactive(to: str, content: Mapping[str, Any], opaque: str, reply_to: str | None = None) -> dict[str, Any]:
     """Buttons or a list, as `bot.whatsapp.choices` makes them."""
     return {**_message(to, "interactive", content, reply_to), "biz_opaque_callback_data": opaque}
+
+
+def media(
+    to: str, kind: MediaKind, id: str, opaque: str, *, caption: str = "", name: str = "", reply_to: str | None = None
+) -> dict[str, Any]:
+    """An uploaded file. Pictures, films and documents carry a caption of up to 1024 characters; documents a name."""
+    content: dict[str, Any] = {"id": id}
+    if caption and kind in CAPTIONED:
+        content["caption"] = caption
+    if kind == "document" and name:
+        content["filename"] = name
+    if kind == "voice":
+        kind, content["voice"] = "audio", True
+    return {**_message(to, kind, content, reply_to), "biz_opaque_callback_data": opaque}
 
 
 def reaction(to: str, target: str, emoji: str) -> dict[str, Any]:

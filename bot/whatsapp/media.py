@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from bot.config import App
-from bot.errors import FilesPaused, FileRefused
+from bot.errors import FileRefused, FilesPaused
 from bot.model import MediaKind
 
 KB, MB = 1024, 1024 * 1024
@@ -34,6 +34,8 @@ _TABLE: dict[MediaKind, tuple[int, frozenset[str]]] = {
     "audio": (16 * MB, frozenset({"audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"})),
 }
 """What arrives as picture, film or sound, and up to which size. Everything else goes as a document."""
+
+PHOTOS = _TABLE["image"][1]
 
 _SAME = {
     "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png",
@@ -110,6 +112,17 @@ def kind_of(mime_type: str, size: int, head: bytes) -> MediaKind:
                 return "voice" if is_opus(head) else "document"
             return kind
     return "document"
+
+
+def is_sound(mime_type: str, name: str) -> bool:
+    """By what is known before the file is fetched: sounds carry no caption."""
+    return real_type(mime_type, name, b"").startswith("audio/")
+
+
+def is_text(mime_type: str) -> bool:
+    """What may also be called `text/plain`: the only text that WhatsApp's upload knows by name."""
+    plain = mime_type != "text/plain"
+    return plain and (mime_type.startswith("text/") or mime_type in ("application/json", "application/xml"))
 
 
 def upload_type(mime_type: str, kind: MediaKind) -> str:

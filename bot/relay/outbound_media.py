@@ -1,0 +1,164 @@
+"""An agent's files go to WhatsApp: all fetched and checked before anything is sent, then uploaded, then sent by id.
+
+The server's word on size and type is checked before the first byte is fetched, so that an agent hears of a limit at
+once. What WhatsApp shows as picture, film or sound goes as such; everything else as a document. Where WhatsApp refuses
+an upload, a second form is tried: a picture made smaller or turned into JPEG, a text under the plain name of its type.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config import App
+from bot.errors import FileRefused, MediaRefused, NotAllowed, NotFound, Refused
+from bot.model import ChatMessage, Conversation, FileRef, MediaKind, Wamid
+from bot.ports import Entry, Json, WhatsApp, Workspace
+from bot.relay.handover import Make, opaque_name
+from bot.relay.spool import Filled, OverLimit, Spool, fill
+from bot.whatsapp import compose, pictures
+from bot.whatsapp import media as rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Uploaded:
+    """A file at WhatsApp, ready to be sent."""
+
+    kind: MediaKind
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One way in which a file could go."""
+
+    path: Path
+    kind: MediaKind
+    mime_type: str
+
+
+class OutboundMedia:
+    def __init__(self, workspace: Workspace, whatsapp: WhatsApp, spool: Spool, app: Callable[[], App]) -> None:
+        self._workspace = workspace
+        self._whatsapp = whatsapp
+        self._spool = spool
+        self._app = app
+
+    def check(self, files: tuple[FileRef, ...]) -> None:
+        """By what Rocket.Chat says of them. Raises FileRefused."""
+        for file in files:
+            rules.check(self._app(), file.name, file.mime_type, file.size)
+
+    async def parts(
+        self,
+        entry: Entry,
+        message: ChatMessage,
+        conversation: Conversation,
+        *,
+        api_key: str,
+        start: int,
+        caption: str,
+        reply_to: Wamid | None,
+    ) -> list[Make]:
+        """One part for each file, numbered from `start` on; all that can still be sent are uploaded.
+
+        `caption` and `reply_to` go with the first. Repeatable. Raises FileRefused."""
+        unsure = any(step.state == "handed" for step in entry.steps.values())
+        wanted = [] if unsure else [at for at in range(len(message.files)) if start + at not in entry.steps]
+        ready = await self._ready(message, conversation, api_key, wanted, captioned=bool(caption))
+
+        def make(at: int) -> Make:
+            async def body() -> Json:
+                file, opaque = ready[at], opaque_name(entry.key, start + at)
+                words, answers = ("", None) if at else (caption, reply_to)
+                to = compose.address(conversation)
+                return compose.media(to, file.kind, file.id, opaque, caption=words, name=file.name, reply_to=answers)
+
+            return body
+
+        return [make(at) for at in range(len(message.files))]
+
+    async def _ready(
+        self, message: ChatMessage, conversation: Conversation, api_key: str, wanted: list[int], *, captioned: bool
+    ) -> Mapping[int, _Uploaded]:
+        if not wanted:
+            return {}
+        async with self._spool.place() as place:
+            fetched = {}
+            for at in wanted:
+                fetched[at] = await self._fetch(message, message.files[at], conversation, place / str(at))
+            return {
+                at: await self._upload(
+                    message.files[at], place / str(at), filled, api_key, captioned=captioned and at == 0
+                )
+                for at, filled in fetched.items()
+            }
+
+    async def _fetch(self, message: ChatMessage, file: FileRef, conversation: Conversation, path: Path) -> Filled:
+        try:
+            filled = await self._download(message, file, conversation, path)
+        except OverLimit:
+            raise rules.too_large(self._app(), file.name) from None
+        except Refused as error:
+            raise FileRefused("file.gone_in_rocketchat", name=file.name, said=error.said) from None
+        rules.check(self._app(), file.name, rules.real_type(file.mime_type, file.name, filled.head), filled.size)
+        return filled
+
+    async def _download(self, message: ChatMessage, file: FileRef, conversation: Conversation, path: Path) -> Filled:
+        """With the visitor's token; a room of long ago may have been another visitor's of the same customer."""
+        most = rules.largest(self._app())
+        try:
+            return await fill(path, self._workspace.download(message.room, conversation.token, file), most)
+        except (NotAllowed, NotFound):
+            token = await self._workspace.token_of_room(message.room)
+            if token is None or token == conversation.token:
+                raise
+            return await fill(path, self._workspace.download(message.room, token, file), most)
+
+    async def _upload(self, file: FileRef, path: Path, filled: Filled, api_key: str, *, captioned: bool) -> _Uploaded:
+        mime_type = rules.real_type(file.mime_type, file.name, filled.head)
+        said = ""
+        async for form in _forms(path, mime_type, filled):
+            kind = "document" if captioned and form.kind not in rules.CAPTIONED else form.kind
+            upload_type = rules.upload_type(form.mime_type, form.kind)
+            try:
+                id = await self._whatsapp.upload(
+                    api_key, form.path, name=rules.file_name("", "file", form.mime_type, "1"), mime_type=upload_type
+                )
+            except MediaRefused as error:
+                said = said or error.said
+                continue
+            mark = rules.mark_of(file.id)
+            return _Uploaded(kind, id, rules.file_name(file.name, "file", mime_type, mark))
+        raise FileRefused(
+            "file.type_for_whatsapp", name=file.name, type=mime_type, size=rules.size_text(filled.size), said=said
+        )
+
+
+async def _forms(path: Path, mime_type: str, filled: Filled) -> AsyncIterator[_Form]:
+    """Best first; a later one is made only when the ones before were refused."""
+    kind = rules.kind_of(mime_type, filled.size, filled.head)
+    picture = mime_type.startswith("image/") and kind == "document"
+    loses_much = picture and (mime_type in rules.PHOTOS or await asyncio.to_thread(pictures.moves, path))
+    photo = await _photo(path) if picture and not loses_much else None
+    if photo is not None:
+        yield photo
+    else:
+        yield _Form(path, kind, mime_type)
+    if loses_much and (photo := await _photo(path)) is not None:
+        yield photo
+    if rules.is_text(mime_type):
+        yield _Form(path, "document", "text/plain")
+
+
+async def _photo(path: Path) -> _Form | None:
+    made = await asyncio.to_thread(pictures.converted, path)
+    if made is None:
+        return None
+    content, mime_type = made
+    fresh = path.with_name(f"{path.name}.photo")
+    await asyncio.to_thread(fresh.write_bytes, content)
+    return _Form(fresh, "image", mime_type)
