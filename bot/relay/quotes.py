@@ -17,6 +17,7 @@ from bot.errors import BotError
 from bot.model import Choice, Conversation, Edit, Message, Pair, Reaction, Revoke, Wamid
 from bot.ports import Clock, Journal
 from bot.translations import Translate
+from bot.whatsapp.markup import inert_line
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,17 @@ class Quotes:
             return ""
         pair = await self.known(target, conversation)
         quoted = await self.link(pair.room, pair.message) if pair is not None else ""
-        return quoted or (self._t("room.reply") + "\n" if message.reply_to else "")
+        return quoted or (await self._said(message) if message.reply_to else "")
+
+    async def _said(self, message: Message) -> str:
+        """In words, what a message answers that no room shows: a template, or something that we do not know."""
+        pair = await self._journal.pair(message.reply_to) if message.reply_to else None
+        if pair is not None and pair.contact in (message.sender.contact, message.sender.user_id):
+            made_by = await self._journal.find(pair.entry)
+            template = made_by.result.get("template") if made_by is not None else None
+            if isinstance(template, str):
+                return self._t("room.reply_template", name=inert_line(template, 80)) + "\n"
+        return self._t("room.reply") + "\n"
 
     async def known(self, wamid: Wamid, conversation: Conversation | None) -> Pair | None:
         """The pair of this WhatsApp message, when it belongs to this conversation and can be seen in a room."""

@@ -1,0 +1,94 @@
+"""Who stands on both sides: agents by name, customers without a phone, customers with a new number."""
+
+import pytest
+
+from bot.stage import staged
+
+
+@pytest.mark.parametrize(
+    ("shown", "line"), [("none", ""), ("name", "*Ben Agent:*\n"), ("username", "*ben:*\n")], ids=str
+)
+async def test_the_agents_name_stands_in_front_as_the_setting_says(shown: str, line: str) -> None:
+    async with staged(agents_display_info=shown) as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.rc.write(stage.agent, room, "good morning")
+        await stage.customer_reads(f"{line}good morning")
+
+
+async def test_after_a_transfer_the_other_agents_name_is_shown() -> None:
+    async with staged(agents_display_info="name") as stage:
+        carla = stage.rc.add_user("carla", name="Carla *Star*", roles=("livechat-agent", "user"))
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.rc.write(stage.agent, room, "I hand you over")
+        await stage.rc.forward(room, carla)
+        await stage.rc.write(carla, room, "hello")
+        await stage.customer_reads("*Carla Star:*\nhello")
+
+        assert stage.customer.received[0].text == "*Ben Agent:*\nI hand you over"
+
+
+async def test_a_customer_without_a_phone_number_is_answered_under_their_user_id() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        person = stage.wa.customer(None, name="Noor", user_id="DE.1470891188060290")
+        await stage.wa.deliver(
+            stage.number,
+            {
+                "object": "whatsapp_business_account",
+                "entry": [
+                    {
+                        "id": stage.number.waba_id,
+                        "changes": [
+                            {
+                                "field": "messages",
+                                "value": {
+                                    "messaging_product": "whatsapp",
+                                    "metadata": {
+                                        "display_phone_number": stage.number.digits,
+                                        "phone_number_id": stage.number.phone_number_id,
+                                    },
+                                    "contacts": [{"profile": {"name": "Noor"}, "user_id": person.user_id}],
+                                    "messages": [
+                                        {
+                                            "from_user_id": person.user_id,
+                                            "id": "wamid.noor1",
+                                            "timestamp": str(int(stage.wa.now())),
+                                            "type": "text",
+                                            "text": {"body": "salam"},
+                                        }
+                                    ],
+                                },
+                            }
+                        ],
+                    }
+                ],
+            },
+        )
+        [room] = await stage.rc.until(lambda: [rid for rid in stage.rc.rooms if stage.from_customer(rid) == ["salam"]])
+        await stage.rc.write(stage.agent, room, "hello Noor")
+        await stage.wa.until(lambda: [call for call in stage.wa.calls if call.path == "/messages"])
+
+        body = [call.body for call in stage.wa.calls if call.path == "/messages"][-1]
+        assert body["recipient"] == person.user_id
+        assert "to" not in body
+
+
+async def test_a_customer_with_a_new_number_goes_on_in_the_same_conversation() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        new = stage.wa.customer("+491709999999", name="Maria")
+        system = {"body": "Maria changed", "wa_id": new.wa_id, "type": "user_changed_number"}
+        await stage.customer.send(stage.number, type="system", system=system)
+        await stage.agent_reads(f"{new.wa_id}")
+        await new.write(stage.number, "it is me")
+        await stage.rc.until(lambda: "it is me" in stage.from_customer(room))
+        await stage.rc.write(stage.agent, room, "welcome back")
+        await stage.customer_reads("welcome back", new)
+
+        assert stage.customer.received == []
