@@ -1,7 +1,8 @@
 """What the bot says by itself: to the agent in the customer's room, or to the admins in the setup channel.
 
 A notice is an entry like any other (kind `notice`): body `{"room": id or "" for the setup channel, "key": text key,
-"reason": text key or "", "values": {…}}`. It is spoken with a fixed message id, so it appears once.
+"reason": text key or "", "values": {…}}`, perhaps with `"buttons": [{"label": text key, "says": text}]`. It is spoken
+with a fixed message id, so it appears once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import BotError, GroupMessage, Unsure
-from bot.model import Pair, Post, RoomId
+from bot.model import Button, Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.quotes import Quotes
 from bot.relay.template_orders import is_few, order_of
@@ -28,6 +29,11 @@ SETUP = ""
 def notice(id: str, room: str, sentence: str, *, reason: str = "", **values: str | int) -> Entry:
     body = {"room": room, "key": sentence, "reason": reason, "values": values}
     return Entry(key=f"notice:{id}", lane=f"say:{room}", kind="notice", body=body)
+
+
+def with_button(label: str, says: str, entry: Entry) -> Entry:
+    """The same notice with a button below it; `label` is a text key."""
+    return replace(entry, body={**entry.body, "buttons": [{"label": label, "says": says}]})
 
 
 def about(message: str, entry: Entry) -> Entry:
@@ -128,7 +134,8 @@ class Notices:
         text = self._t(body["key"], **{**values, "reason": reason})
         room = RoomId(body["room"]) if body["room"] else await self._setup_room()
         text = await self._quotes.link(body["room"], body.get("quote", "")) + text
-        await self._workspace.say(room, notice_id(entry.key), Post(text))
+        buttons = tuple(Button(self._t(one["label"]), one["says"]) for one in body.get("buttons", ()))
+        await self._workspace.say(room, notice_id(entry.key), Post(text, buttons))
         return Outcome({"room": room})
 
 
