@@ -110,14 +110,18 @@ async def download(
         raise Refused("the file's address leads on and on")
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise Unreachable(type(error).__name__) from None
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Trouble(type(error).__name__) from None
 
 
 def _elsewhere(here: URL, location: str) -> URL:
     """A signed address stays byte for byte; plain HTTP is followed only where we are already."""
-    there = URL(location, encoded=True)
-    there = there if there.absolute else here.join(there)
-    if not location or there.user or (there.scheme != "https" and there.origin() != here.origin()):
+    try:
+        there = URL(location, encoded=True)
+        there = there if there.scheme else here.join(there)
+        safe = location and not there.user and (there.scheme == "https" or there.origin() == here.origin())
+    except ValueError:
+        safe = False
+    if not safe:
         raise Refused("the file's address leads to a place without encryption")
     return there

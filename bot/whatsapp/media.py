@@ -183,7 +183,7 @@ def size_text(size: int) -> str:
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
-_UNSAFE = re.compile(r'[/\\:*?"<>|%]')
+_UNSAFE = re.compile(r'[/\\:*?"<>|]')
 _LONGEST_NAME = 200
 """In bytes: file systems take 255, and servers put something in front."""
 

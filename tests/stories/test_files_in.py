@@ -170,6 +170,24 @@ async def test_a_number_whose_files_fail_is_not_locked_and_texts_do_not_wait() -
         assert looks(stage) == 4
 
 
+async def test_a_file_that_cannot_be_fetched_yet_follows_later_and_holds_nothing_back() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        stage.wa.levers.add(r"^/\d+$", status=401, body={"meta": {"developer_message": "Invalid api_key"}})
+        wamid = await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
+        await stage.rc.until(lambda: files(stage, room))
+        _, line, late = posted(stage, room)
+        assert "look" in line["msg"]
+        assert "it follows here when it can" in line["msg"]
+        assert content(stage, late) == PNG
+        assert "could not be fetched at first" in late["msg"]
+        await stage.rc.write(stage.agent, room, f"[ ]({stage.rc.url}/live/{room}?msg={late['_id']}) thanks")
+        await stage.customer_reads("thanks")
+        assert stage.customer.received[-1].body["context"]["message_id"] == wamid
+
+
 async def test_a_file_with_another_checksum_is_never_shown() -> None:
     async with staged() as stage:
         await stage.connect()

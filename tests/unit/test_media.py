@@ -1,0 +1,303 @@
+"""The rules for files: types, limits, names, and the only addresses that are ever visited."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import random
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bot.config import App
+from bot.errors import FileRefused, FilesPaused
+from bot.whatsapp import compose, media, pictures
+
+BASE = "https://waba-v2.360dialog.io"
+GOOD = "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=1&ext=2&hash=Ab%2Fc-_"
+OPUS = b"OggS" + b"\x00" * 24 + b"OpusHead"
+MB = 1024 * 1024
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+
+def test_an_address_changes_its_host_and_nothing_else() -> None:
+    assert media.download_url(GOOD, BASE + "/") == GOOD.replace("https://lookaside.fbsbx.com", BASE)
+    assert media.download_url(GOOD, "http://127.0.0.1:99/x") == GOOD.replace(
+        "https://lookaside.fbsbx.com", "http://127.0.0.1:99/x"
+    )
+    own = f"{BASE}/whatsapp_business/attachments/?mid=1"
+    assert media.download_url(own, BASE) == own
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        GOOD.replace("https", "http"),
+        GOOD.replace(".com/", ".com:443/"),
+        GOOD.replace(".com/", ".com.evil.test/"),
+        GOOD.replace("lookaside", "me:pw@lookaside"),
+        GOOD.replace("lookaside.fbsbx.com", "evil.test/lookaside.fbsbx.com"),
+        GOOD.replace("lookaside.fbsbx.com", "evil.test\\@lookaside.fbsbx.com"),
+        GOOD.replace("attachments/", "attachments/../../messages"),
+        GOOD.replace("attachments/", "attachments/%2e%2e/messages"),
+        GOOD.replace("attachments/", "attachments/..%2f..%2fmessages"),
+        GOOD.replace("/whatsapp_business", "//whatsapp_business"),
+        GOOD.replace("/whatsapp_business", "/v1/whatsapp_business"),
+        GOOD + "\r\nX: y",
+        GOOD.replace("mid=1", "mid=ü"),
+        "https://[::1",
+        "file:///whatsapp_business/attachments/",
+    ],
+)
+def test_an_address_of_somebody_else_is_none(url: str) -> None:
+    assert media.download_url(url, BASE) is None
+
+
+@given(st.sampled_from(["", "https://lookaside.fbsbx.com", GOOD]), st.text())
+@settings(max_examples=300)
+def test_whatever_the_address_only_our_host_and_meta_s_path_are_visited(start: str, rest: str) -> None:
+    found = media.download_url(start + rest, BASE)
+    if found is not None:
+        parts = urlsplit(found)
+        assert (parts.scheme, parts.netloc) == ("https", "waba-v2.360dialog.io")
+        assert parts.path.startswith("/whatsapp_business/attachments/")
+        assert found.isprintable()
+        assert " " not in found
+
+
+# --- digests --------------------------------------------------------------------------------------------------------
+
+
+@given(st.binary())
+@settings(max_examples=50)
+def test_a_digest_is_read_in_hex_and_in_base64(data: bytes) -> None:
+    digest = hashlib.sha256(data).digest()
+    for written in (digest.hex(), digest.hex().upper(), base64.b64encode(digest).decode()):
+        assert media.digest(written) == digest
+    assert media.digest(base64.urlsafe_b64encode(digest).decode().rstrip("=")) == digest
+
+
+@given(st.text())
+def test_what_is_no_digest_is_none(text: str) -> None:
+    found = media.digest(text)
+    assert found is None or len(found) == 32
+
+
+# --- types and kinds ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mime", "size", "head", "kind"),
+    [
+        ("image/jpeg", 5 * MB, b"", "image"),
+        ("image/jpeg", 5 * MB + 1, b"", "document"),
+        ("image/jpg", 1, b"", "image"),
+        ("image/webp", 1, b"", "document"),
+        ("video/mp4", 16 * MB, b"", "video"),
+        ("video/mp4", 16 * MB + 1, b"", "document"),
+        ("video/webm", 1, b"", "document"),
+        ("audio/mpeg", 1, b"", "audio"),
+        ("audio/x-m4a", 1, b"", "audio"),
+        ("audio/wav", 1, b"", "document"),
+        ("audio/flac", 1, b"", "document"),
+        ("audio/ogg; codecs=opus", 1, OPUS, "voice"),
+        ("audio/opus", 1, OPUS, "voice"),
+        ("audio/ogg", 1, b"OggS" + b"\x00" * 24 + b"\x01vorbis", "document"),
+        ("application/pdf", 1, b"", "document"),
+        ("", 1, b"", "document"),
+    ],
+)
+def test_the_kind_follows_from_type_size_and_content(mime: str, size: int, head: bytes, kind: str) -> None:
+    assert media.kind_of(mime, size, head) == kind
+
+
+def test_a_voice_message_is_uploaded_under_the_name_of_its_codec() -> None:
+    assert media.upload_type("audio/ogg", "voice") == "audio/ogg; codecs=opus"
+    assert media.upload_type("audio/mp3", "audio") == "audio/mpeg"
+
+
+@pytest.mark.parametrize(
+    ("declared", "name", "head", "real"),
+    [
+        ("image/png", "a.png", b"\xff\xd8\xff\xe0", "image/jpeg"),
+        ("application/octet-stream", "a.pdf", b"%PDF-1.7", "application/pdf"),
+        ("", "a.mp4", b"", "video/mp4"),
+        ("", "a", b"", "application/octet-stream"),
+        ("text/x-y; charset=utf-8", "a", b"", "text/x-y"),
+        ("no type at all", "notes.txt", b"", "text/plain"),
+        ("video/ogg", "a.ogv", b"OggS", "video/ogg"),
+    ],
+)
+def test_the_content_outweighs_the_declaration_and_that_the_name(
+    declared: str, name: str, head: bytes, real: str
+) -> None:
+    assert media.real_type(declared, name, head) == real
+
+
+@pytest.mark.parametrize(
+    ("accepted", "mime", "ok"),
+    [
+        ("", "x/y", True),
+        (" , ", "x/y", True),
+        ("image/*", "image/png", True),
+        ("IMAGE/*", "image/png", True),
+        ("image/*", "imagex/png", False),
+        ("image/*", "audio/ogg; codecs=opus", False),
+        ("audio/*", "audio/ogg; codecs=opus", True),
+        ("audio/ogg", "audio/ogg; codecs=opus", True),
+        ("image/jpg", "image/jpeg", True),
+        ("*/*", "x/y", True),
+        ("*", "x/y", True),
+        ("application/pdf", "", False),
+    ],
+)
+def test_accepted_types_may_hold_wildcards(accepted: str, mime: str, ok: bool) -> None:
+    assert media.accepts(accepted, mime) is ok
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "sentence"),
+    [
+        (-1, 100 * MB, ""),
+        (-1, 100 * MB + 1, "file.too_large_for_whatsapp"),
+        (200 * MB, 100 * MB + 1, "file.too_large_for_whatsapp"),
+        (MB, MB, ""),
+        (MB, MB + 1, "file.too_large"),
+        (0, 1, "file.too_large"),
+    ],
+)
+def test_the_setting_and_whatsapp_s_own_limit_are_told_apart(limit: int, size: int, sentence: str) -> None:
+    app = App(max_file_upload_size=limit, accepted_media_types="")
+    try:
+        media.check(app, "a", "x/y", size)
+        told = ""
+    except FileRefused as error:
+        told = error.sentence
+        assert error.values["size"] != error.values["limit"]
+    assert told == sentence
+
+
+@given(st.integers(0, 200 * MB))
+def test_a_size_never_reads_smaller_than_it_is(size: int) -> None:
+    number, unit = media.size_text(size).split()
+    assert float(number) * {"MB": MB, "KB": 1024, "B": 1}[unit] >= size - 1e-6
+
+
+def test_errors_stop_the_asking_before_360dialog_does_and_an_hour_later_it_goes_on() -> None:
+    budget = media.ErrorBudget()
+    for moment in range(4):
+        budget.check("a", moment)
+        budget.note("a", moment)
+    with pytest.raises(FilesPaused) as paused:
+        budget.check("a", 10)
+    assert paused.value.after == pytest.approx(3590)
+    budget.check("b", 10)
+    budget.check("a", 3600)
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "safe"),
+    [
+        ("../../etc/passwd", "text/plain", "passwd.txt"),
+        ("C:\\temp\\Angebot 2024.pdf", "application/pdf", "Angebot 2024.pdf"),
+        ("Currículum café.pdf", "application/pdf", "Currículum café.pdf"),
+        ("a\u202egnp.exe", "application/pdf", "agnp.exe"),
+        ('x"\r\n<y>.pdf', "application/pdf", "x__y_.pdf"),
+        ("", "image/jpeg", "document-0123abcd.jpg"),
+        ("...", "image/jpeg", "document-0123abcd.jpg"),
+        ("", "application/x-unheard-of", "document-0123abcd"),
+        ("report", "application/pdf", "report.pdf"),
+        ("100 % #1.pdf", "application/pdf", "100 % #1.pdf"),
+    ],
+)
+def test_names_are_kept_as_far_as_they_are_safe(name: str, mime: str, safe: str) -> None:
+    assert media.file_name(name, "document", mime, "0123abcd") == safe
+
+
+@given(st.text(max_size=600), st.sampled_from(["image/png", "", "x/y", "application/pdf"]))
+@settings(max_examples=300)
+def test_every_name_fits_into_headers_and_paths(name: str, mime: str) -> None:
+    safe = media.file_name(name, "file", mime, "0123abcd")
+    assert 0 < len(safe.encode()) <= 220
+    assert not set(safe) & set('/\\"\r\n\0')
+    assert safe.strip(".") == safe.rstrip(".").lstrip(".")
+    assert safe not in (".", "..")
+    assert media.file_name(safe, "file", mime, "0123abcd") == safe
+
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_carries_a_caption_gets_one() -> None:
+    assert compose.media("49", "image", "1", "o", caption="c", name="n")["image"] == {"id": "1", "caption": "c"}
+    assert compose.media("49", "audio", "1", "o", caption="c", name="n")["audio"] == {"id": "1"}
+    voice = compose.media("49", "voice", "1", "o", caption="c", reply_to="w")
+    assert (voice["type"], voice["audio"]) == ("audio", {"id": "1", "voice": True})
+    assert voice["context"] == {"message_id": "w"}
+    document = compose.media("49", "document", "1", "o", caption="c", name="n.pdf")["document"]
+    assert document == {"id": "1", "caption": "c", "filename": "n.pdf"}
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def saved(tmp_path: Path, image: Image.Image, format: str, **how: object) -> Path:
+    path = tmp_path / "picture"
+    image.save(path, format, **how)
+    return path
+
+
+def test_a_picture_is_turned_upright_and_loses_what_it_says_of_place_and_time(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    exif[0x010F] = "a maker"
+    made = pictures.converted(saved(tmp_path, Image.new("RGB", (40, 20)), "WEBP", exif=exif))
+    assert made is not None
+    with Image.open(io.BytesIO(made[0])) as picture:
+        assert picture.size == (20, 40)
+        assert not picture.getexif()
+
+
+def test_a_see_through_picture_stays_so_unless_it_is_too_large(tmp_path: Path) -> None:
+    small = pictures.converted(saved(tmp_path, Image.new("RGBA", (40, 20)), "WEBP", lossless=True))
+    assert small is not None and small[1] == "image/png"
+    noise = Image.frombytes("RGBA", (1700, 1700), random.Random(1).randbytes(1700 * 1700 * 4))
+    large = pictures.converted(saved(tmp_path, noise, "TIFF"))
+    assert large is not None and large[1] == "image/jpeg"
+    assert len(large[0]) <= 5 * MB
+
+
+def test_deep_and_printers_colours_become_plain_ones(tmp_path: Path) -> None:
+    for mode, format in (("CMYK", "JPEG"), ("I;16", "PNG"), ("1", "BMP"), ("P", "GIF")):
+        made = pictures.converted(saved(tmp_path, Image.new(mode, (8, 8)), format))
+        assert made is not None
+        with Image.open(io.BytesIO(made[0])) as picture:
+            assert picture.mode == "RGB"
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\nrubbish", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 "])
+def test_what_is_no_picture_is_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    assert pictures.converted(path) is None
+    assert pictures.moves(path) is False
+
+
+def test_a_picture_of_unreasonable_size_is_not_unpacked(tmp_path: Path) -> None:
+    bomb = saved(tmp_path, Image.new("1", (20_000, 20_000)), "PNG")
+    assert bomb.stat().st_size < 200_000
+    assert pictures.converted(bomb) is None
