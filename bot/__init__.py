@@ -38,3 +38,5 @@ The floors, from the ground up; imports go downwards only
 `sandbox/` is a small Rocket.Chat and a small 360Dialog that speak the real wire, for the demo and the tests. It imports
 nothing of the bot: an error in our reading must not be repeated by its judge.
 """
+
+VERSION = "0.1.0"

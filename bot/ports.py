@@ -211,6 +211,50 @@ class Registry(Protocol):
     async def set_fact(self, name: str, value: str) -> None: ...
 
 
+# --- what an installation is set to, and how it is -------------------------------------------------------------------
+
+SettingValue = str | int | bool
+
+
+class AppSettings(Protocol):
+    """The eleven settings of the app by name. What was set in chat wins over the configuration."""
+
+    @property
+    def values(self) -> Mapping[str, SettingValue]:
+        """As they stand now."""
+
+    @property
+    def configured(self) -> Mapping[str, SettingValue]:
+        """What the configuration says."""
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        """Names of those that were set in chat."""
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        """Values that `preferred_language` may have, each with the name that its speakers use."""
+
+    async def change(self, name: str, value: SettingValue) -> None:
+        """Raises Invalid for a name or a value that the configuration would refuse too."""
+
+    async def reset(self, name: str) -> None:
+        """Back to what the configuration says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the bot is, in words that may be passed on: no secret, no customer."""
+
+    version: str
+    rocketchat_version: str
+    """Empty: not known."""
+    connected: bool
+    """To Rocket.Chat."""
+    waiting: int
+    dead: int
+
+
 # --- Rocket.Chat ----------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +344,9 @@ class WorkspaceAdmin(Protocol):
     async def set_topic(self, room: RoomId, topic: str) -> None: ...
 
     async def set_description(self, room: RoomId, description: str) -> None: ...
+
+    async def version(self) -> str:
+        """Of the server, as far as it tells; empty when it does not."""
 
     async def public_setting(self, id: str) -> Any | None: ...
 

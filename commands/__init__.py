@@ -1,11 +1,14 @@
-"""The table of contents of `/whatsapp-360d-cloud`: one value of type Command in each file, in the order of `help`."""
+"""The table of contents of `/whatsapp-360d-cloud`: one value of type Command for each, in the order of `help`."""
 
 from bot.chatops.command import Command
-from commands import account, connect, help, numbers
+from commands import account, connect, endpoints, help, numbers, settings, support
 
 ALL: tuple[Command, ...] = (
     connect.COMMAND,
     numbers.COMMAND,
+    settings.COMMAND,
+    support.COMMAND,
     help.COMMAND,
     account.COMMAND,
+    endpoints.COMMAND,
 )

@@ -9,16 +9,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from bot.chatops.command import Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Field, Form, Opening, Option, Review
-from bot.errors import BotError, Invalid, KeyInvalid, Refused, Unsure
-from bot.model import Health, Number, NumberId
+from bot.errors import BotError, Invalid, Refused
+from bot.model import Health, Number
+from commands.dialog360 import destination_now, digits, health_of, health_words, number_id, register
 
-SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
+MESSAGES = ("welcome_message", "conversation_finished_message", "offline_message")
 BUSINESS_MANAGER = "https://business.facebook.com/"
-_SHOWN_ADDRESS = 80
 
 
 async def open_form(_: Desk, args: tuple[str, ...]) -> Opening:
@@ -29,17 +28,26 @@ async def questions(desk: Desk, _: Answers) -> Sequence[Field]:
     return (
         Field("api_key", "secret", "connect.api_key", "connect.api_key.help", required=True),
         Field("phone_number", "phone", "connect.phone_number", "connect.phone_number.help", required=True),
+        *await agreed(desk),
+    )
+
+
+async def agreed(desk: Desk, number: Number | None = None) -> tuple[Field, ...]:
+    """What is agreed for a number besides key and phone; `number` says what holds so far."""
+    options = await departments(desk)
+    so_far = number.department if number else ""
+    if number and so_far and so_far not in {option.value for option in options}:
+        options = (*options, Option(so_far, number.department_name or so_far))
+    fields: list[Field] = [
         Field(
             "department", "choice", "connect.department", "connect.department.help",
-            options=await departments(desk), nothing="connect.department.none",
-        ),
-        Field("welcome_message", "long_text", "connect.welcome_message", "connect.welcome_message.help"),
-        Field(
-            "conversation_finished_message", "long_text",
-            "connect.conversation_finished_message", "connect.conversation_finished_message.help",
-        ),
-        Field("offline_message", "long_text", "connect.offline_message", "connect.offline_message.help"),
-    )  # fmt: skip
+            options=options, nothing="connect.department.none", default=so_far,
+        )
+    ]  # fmt: skip
+    for name in MESSAGES:
+        so_far = str(getattr(number, name)) if number else ""
+        fields.append(Field(name, "long_text", f"connect.{name}", f"connect.{name}.help", default=so_far))
+    return tuple(fields)
 
 
 async def departments(desk: Desk) -> tuple[Option, ...]:
@@ -52,20 +60,20 @@ async def departments(desk: Desk) -> tuple[Option, ...]:
 
 
 async def check_key(desk: Desk, api_key: str) -> None:
-    await _health(desk, api_key)
+    await health_of(desk, api_key)
 
 
 async def review(desk: Desk, answers: Answers) -> Review:
     """Raises Invalid for a key that 360Dialog refuses and for a number that is not the key's."""
     key, phone = answers["api_key"], answers["phone_number"]
-    health = await _health(desk, key)
+    health = await health_of(desk, key)
     _same_number(health, phone)
-    known = await desk.registry.number(_id(phone))
+    known = await desk.registry.number(number_id(phone))
     notes = [health_words(health)]
     if known is not None and known.connected_at:
         notes.append(Words("connect.again", {"phone": phone}))
-    elsewhere = _elsewhere(desk, await desk.whatsapp.webhook(key))
-    agree = (Words("connect.replaces", {"address": elsewhere}),) if elsewhere else ()
+    now = await destination_now(desk, key)
+    agree = (Words("connect.replaces", {"address": now.shown}),) if now.who == "other" else ()
     return Review(tuple(notes), agree)
 
 
@@ -76,17 +84,17 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     that 360Dialog does not register is forgotten again (`connected_at` 0: not yet).
     """
     key, phone = answers["api_key"], answers["phone_number"]
-    health = await _health(desk, key)
+    health = await health_of(desk, key)
     _same_number(health, phone)
-    known = await desk.registry.number(_id(phone))
-    number = known or Number(_id(phone), phone, key, secrets.token_urlsafe(24), secrets.token_urlsafe(32))
+    known = await desk.registry.number(number_id(phone))
+    number = known or Number(number_id(phone), phone, key, secrets.token_urlsafe(24), secrets.token_urlsafe(32))
     wanted = replace(
         number,
         api_key=key,
         name=health.name or number.name,
         phone_number_id=health.phone_number_id or number.phone_number_id,
         department=answers.get("department", ""),
-        department_name=await _department_name(desk, answers.get("department", "")),
+        department_name=await department_name(desk, answers.get("department", "")),
         welcome_message=answers.get("welcome_message", ""),
         conversation_finished_message=answers.get("conversation_finished_message", ""),
         offline_message=answers.get("offline_message", ""),
@@ -94,7 +102,7 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     if not number.connected_at:
         await desk.registry.put_number(wanted)
     try:
-        await _register(desk, wanted)
+        await register(desk, wanted)
     except BotError:
         if not number.connected_at:
             await desk.registry.remove_number(wanted.id)
@@ -112,65 +120,15 @@ def connected(number: Number, health: Health) -> Reply:
     return Reply("connect.done", values, buttons=buttons)
 
 
-# --- asking 360Dialog -----------------------------------------------------------------------------------------------
-
-
-async def _health(desk: Desk, api_key: str) -> Health:
-    try:
-        return await desk.whatsapp.check(api_key)
-    except KeyInvalid:
-        raise Invalid("connect.key_refused", field="api_key") from None
-
-
 def _same_number(health: Health, phone: str) -> None:
     """360Dialog does not always say which number a key belongs to; when it does, it has to be the typed one."""
-    told = _digits(health.phone)
-    if told and told != _digits(phone):
+    told = digits(health.phone)
+    if told and told != digits(phone):
         raise Invalid("connect.other_phone", field="phone_number", told="+" + told, phone=phone)
 
 
-def _elsewhere(desk: Desk, address: str | None) -> str:
-    """Host and path of the system that receives the number's messages now; empty when that is nobody, or us."""
-    if not address or address.startswith(f"{_base(desk)}/"):
-        return ""
-    try:
-        parts = urlsplit(address)
-        shown = f"{parts.hostname or '?'}{parts.path}"
-    except ValueError:
-        return "?"
-    return shown if len(shown) <= _SHOWN_ADDRESS else shown[:_SHOWN_ADDRESS] + "…"
-
-
-async def _register(desk: Desk, number: Number) -> None:
-    address = f"{_base(desk)}/{number.hook_path}/incoming"
-    try:
-        await desk.whatsapp.set_webhook(number.api_key, address, {SECRET_HEADER: number.hook_secret})
-    except Unsure:
-        if await desk.whatsapp.webhook(number.api_key) != address:
-            raise
-
-
-def health_words(health: Health) -> Words:
-    """What 360Dialog says of the number, in one sentence."""
-    known = {"AVAILABLE": "health.available", "LIMITED": "health.limited", "BLOCKED": "health.blocked"}
-    key = known.get(health.can_send.upper(), "health.unknown")
-    return Words(key, {"problems": "; ".join(health.problems)}) if health.problems else Words(f"{key}_plain")
-
-
-async def _department_name(desk: Desk, id: str) -> str:
-    return next((option.label for option in await departments(desk) if option.value == id), "") if id else ""
-
-
-def _base(desk: Desk) -> str:
-    return f"{desk.house.public_url}/api/apps/private/{desk.house.app_id}"
-
-
-def _id(phone: str) -> NumberId:
-    return NumberId(_digits(phone))
-
-
-def _digits(phone: str) -> str:
-    return "".join(c for c in phone if c.isdecimal())
+async def department_name(desk: Desk, id: str) -> str:
+    return next((str(option.label) for option in await departments(desk) if option.value == id), "") if id else ""
 
 
 FORM = Form(

@@ -1,28 +1,46 @@
-"""`help`: what there is, computed from the commands themselves. For everybody; also the answer to an empty command."""
+"""`help`: what the person may do here, computed from the commands themselves. Also the answer to an empty command."""
 
 from __future__ import annotations
 
-from bot.chatops.command import BANG, SLASH, Command, Desk, Press, Reply, Value, Words, typed
+from collections.abc import Sequence
+
+from bot.chatops.command import BANG, SLASH, Command, Desk, Press, Reply, Value, Words, nearest, typed
+from bot.errors import BotError
 
 
 async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
     listed = [command for command in desk.commands if command.listed]
-    wanted = [command for command in listed if args and command.name == args[0].casefold()]
-    rows: tuple[dict[str, Value], ...] = tuple(
-        {
-            "typed": f"{SLASH} {command.name}",
-            "summary": Words(command.summary),
-            "examples": ", ".join(f"{SLASH} {command.name} {example}" for example in command.examples),
-        }
-        for command in wanted or listed
-    )
+    allowed = await _allowed(desk, listed)
+    one = nearest(args[0], allowed) if args else None
+    shown = [one] if one else allowed
+    rows: list[dict[str, Value]] = []
+    for command in shown:
+        rows.append({"typed": f"{SLASH} {command.name}", "summary": Words(command.summary)})
+        rows += ({"example": f"{SLASH} {command.name} {example}"} for example in command.examples)
     buttons = tuple(
         Press(Words("command.button", {"name": command.name}), typed(command.name))
-        for command in listed
+        for command in shown
         if command.name != "help"
     )
-    roles = ", ".join(desk.house.roles)
-    return Reply("help.list", {"roles": roles, "bang": BANG}, rows, buttons, layout="help")
+    values: dict[str, Value] = {
+        "roles": ", ".join(desk.house.roles),
+        "all": int(allowed == listed),
+        "more": "" if one else f"{SLASH} help {shown[0].name}",
+        "bang": BANG,
+    }
+    return Reply("help.list", values, tuple(rows), buttons, layout="help")
+
+
+async def _allowed(desk: Desk, commands: Sequence[Command]) -> list[Command]:
+    """Each set of roles is asked about once. Not knowing is not allowing; help itself is for everybody."""
+    may: dict[tuple[str, ...] | None, bool] = {(): True}
+    for command in commands:
+        if command.roles not in may:
+            try:
+                may[command.roles] = await desk.may(command)
+            except BotError:
+                may[command.roles] = False
+    return [command for command in commands if may[command.roles]]
 
 
 COMMAND = Command(name="help", summary="help.summary", open=show, roles=(), place="setup")

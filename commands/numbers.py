@@ -1,86 +1,115 @@
-"""`numbers`: the connected numbers, how they are, and Disconnect."""
+"""`numbers`: the connected numbers, how they are, and what can be done with each: Edit, Disconnect."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from bot.chatops.command import Command, Desk, Press, Reply, Value, Words, typed
-from bot.chatops.form import Answers, Field, Form, Opening, Review, explain
-from bot.errors import BotError, KeyInvalid, NotFound
+from bot.chatops.command import SLASH, Command, Desk, Press, Reply, Value, Words, typed
+from bot.chatops.form import Answers, Form, Opening, Review, explain
+from bot.errors import BotError, KeyInvalid
 from bot.model import Number, NumberId
-from commands.connect import health_words
+from commands.dialog360 import Destination, connected, destination, health_words, number_id, quality_words
+from commands.edit import EDIT, RECONNECT, nothing, the_number
 
 _PAGE = 10
+CONNECT = Press(Words("account.connect"), typed("connect"))
 
 
 async def show(desk: Desk, args: tuple[str, ...]) -> Reply | Opening:
     match args:
-        case ["disconnect", *words]:
-            return await _disconnect(desk, "".join(words))
+        case ["edit" | "disconnect" | "reconnect" as what, *words]:
+            return await _about_one(desk, what, "".join(words))
         case [page] if page.isdecimal() and len(page) < 4:
             return await _list(desk, int(page))
-        case []:
+        case [] | ["list"]:
             return await _list(desk, 1)
     return Reply("numbers.usage", buttons=(Press(Words("connect.show_numbers"), typed("numbers")),))
 
 
+async def _about_one(desk: Desk, what: str, phone: str) -> Reply | Opening:
+    numbers = await connected(desk)
+    if not phone and len(numbers) > 1:
+        return Reply("numbers.which", {"example": f"{SLASH} numbers {what} {numbers[0].phone}"})
+    id = number_id(phone) if phone else next((number.id for number in numbers), NumberId(""))
+    if id not in {number.id for number in numbers}:
+        return Reply("numbers.not_connected", {"phone": phone}) if phone else Reply("numbers.empty", buttons=(CONNECT,))
+    return Opening(_FORMS[what], {"number": id})
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
 async def _list(desk: Desk, page: int) -> Reply:
-    numbers = sorted(await connected(desk), key=lambda one: one.connected_at)
-    connect = Press(Words("account.connect"), typed("connect"))
+    numbers = await connected(desk)
     if not numbers:
-        return Reply("numbers.empty", buttons=(connect,))
+        return Reply("numbers.empty", buttons=(CONNECT,))
     pages = -(-len(numbers) // _PAGE)
     page = min(max(page, 1), pages)
     shown = numbers[(page - 1) * _PAGE : page * _PAGE]
-    rows = await asyncio.gather(*(_row(desk, number) for number in shown))
-    buttons = [
-        Press(Words("numbers.disconnect", {"phone": number.phone}), typed("numbers", "disconnect", number.phone))
-        for number in shown
-    ]
+    ways = await asyncio.gather(*(_destination(desk, number) for number in shown))
+    rows = await asyncio.gather(*(_row(desk, number, way) for number, way in zip(shown, ways, strict=True)))
+    buttons = [press for number, way in zip(shown, ways, strict=True) for press in _buttons(number, way)]
     if page < pages:
         buttons.append(Press(Words("numbers.more"), typed("numbers", str(page + 1))))
     values = {"n": len(numbers), "page": page, "pages": pages}
-    return Reply("numbers.list", values, tuple(rows), (*buttons, connect), layout="numbers")
+    return Reply("numbers.list", values, tuple(rows), (*buttons, CONNECT), layout="numbers")
 
 
-async def _row(desk: Desk, number: Number) -> dict[str, Value]:
+def _buttons(number: Number, way: Destination | None) -> list[Press]:
+    values = {"phone": number.phone}
+    presses = [
+        Press(Words("numbers.edit", values), typed("numbers", "edit", number.phone)),
+        Press(Words("numbers.disconnect", values), typed("numbers", "disconnect", number.phone)),
+    ]
+    if way is not None and way.who != "us":
+        presses.append(Press(Words("numbers.reconnect", values), typed("numbers", "reconnect", number.phone)))
+    return presses
+
+
+async def _row(desk: Desk, number: Number, way: Destination | None) -> dict[str, Value]:
     """A number whose health cannot be told now is listed all the same."""
+    quality: Value = ""
     try:
-        health = health_words(await desk.whatsapp.check(number.api_key))
+        told = await desk.whatsapp.check(number.api_key)
+        health, quality = health_words(told), quality_words(told)
     except KeyInvalid as error:
         health = Words(error.sentence)
     except BotError as error:
         health = Words("numbers.health_failed", {"reason": explain(error)})
-    department: Value = number.department_name or number.department or Words("connect.department.none")
-    return {"phone": number.phone, "name": number.name, "department": department, "health": health}
+    return {
+        "phone": number.phone,
+        "name": number.name,
+        "department": number.department_name or number.department or Words("connect.department.none"),
+        "health": health,
+        "quality": quality,
+        "hook": _way_words(way) if way else "",
+        "when": datetime.fromtimestamp(number.connected_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
 
 
-async def connected(desk: Desk) -> list[Number]:
-    return [number for number in await desk.registry.numbers() if number.connected_at]
+async def _destination(desk: Desk, number: Number) -> Destination | None:
+    """None: it cannot be asked just now."""
+    try:
+        return await destination(desk, number)
+    except BotError:
+        return None
 
 
-# --- disconnect: a form that asks nothing, and so asks to be confirmed ----------------------------------------------
+def _way_words(way: Destination) -> Words:
+    match way.who:
+        case "us":
+            return Words("numbers.hook_ours")
+        case "nobody":
+            return Words("numbers.hook_none")
+    return Words("numbers.hook_elsewhere", {"address": way.shown})
 
 
-async def _disconnect(desk: Desk, phone: str) -> Reply | Opening:
-    numbers = await connected(desk)
-    id = NumberId("".join(c for c in phone if c.isdecimal()))
-    if not phone and len(numbers) == 1:
-        id = numbers[0].id
-    if id not in {number.id for number in numbers}:
-        return Reply("numbers.not_connected", {"phone": phone or "?"})
-    return Opening(DISCONNECT, {"number": id})
-
-
-async def _nothing(_: Desk, answers: Answers) -> Sequence[Field]:
-    return ()
+# --- disconnect -----------------------------------------------------------------------------------------------------
 
 
 async def _review(desk: Desk, answers: Answers) -> Review:
-    number = await desk.registry.number(NumberId(answers["number"]))
-    if number is None:
-        raise NotFound
+    number = await the_number(desk, answers)
     values: dict[str, Value] = {"phone": number.phone, "name": number.name or number.phone}
     return Review(agree=(Words("disconnect.means", values),), subject=Words("disconnect.ask", values))
 
@@ -88,16 +117,16 @@ async def _review(desk: Desk, answers: Answers) -> Review:
 async def _remove(desk: Desk, answers: Answers) -> Reply:
     """Repeatable: a number that is gone already is what was wanted."""
     await desk.registry.remove_number(NumberId(answers["number"]))
-    again = Press(Words("account.connect"), typed("connect"))
-    return Reply("disconnect.done", {"phone": "+" + answers["number"]}, buttons=(again,))
+    return Reply("disconnect.done", {"phone": "+" + answers["number"]}, buttons=(CONNECT,))
 
 
-DISCONNECT = Form(name="disconnect", questions=_nothing, review=_review, submit=_remove)
+DISCONNECT = Form(name="disconnect", questions=nothing, review=_review, submit=_remove)
+_FORMS = {"edit": EDIT, "disconnect": DISCONNECT, "reconnect": RECONNECT}
 
 COMMAND = Command(
     name="numbers",
     summary="numbers.summary",
     open=show,
-    examples=("disconnect +4915112345678",),
-    forms=(DISCONNECT,),
+    examples=("edit +4915112345678", "disconnect +4915112345678"),
+    forms=tuple(_FORMS.values()),
 )

@@ -14,11 +14,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Union
 
-from bot.model import RoomId, UserId
-from bot.ports import Registry, WhatsApp, Workspace
+from bot.model import Conversation, RoomId, UserId
+from bot.ports import AppSettings, Condition, Registry, WhatsApp, Workspace
 
 if TYPE_CHECKING:
     from bot.chatops.form import Form, Opening
+    from bot.relay.template_orders import Orders
+    from bot.relay.templates import Templates
 
 NAME = "whatsapp-360d-cloud"
 SLASH = f"/{NAME}"
@@ -32,7 +34,7 @@ def typed(*words: str) -> str:
 
 # --- answers --------------------------------------------------------------------------------------------------------
 
-Value = Union[str, int, "Words"]
+Value = Union[str, int, "Words", "Block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Words:
 
     key: str
     values: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Data in several lines, in WhatsApp's markup: a message as the customer sees it. Shown in full."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,8 @@ def words_of(document: Mapping[str, Any]) -> Words:
 
 
 def _value_document(value: Value) -> Any:
+    if isinstance(value, Block):
+        return {"block": value.text}
     return words_document(value) if isinstance(value, Words) else value
 
 
@@ -109,7 +120,13 @@ def _values_document(values: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def _values_of(document: Mapping[str, Any]) -> dict[str, Value]:
-    return {name: words_of(value) if isinstance(value, dict) else value for name, value in document.items()}
+    return {name: _value_of(value) for name, value in document.items()}
+
+
+def _value_of(value: Any) -> Value:
+    if isinstance(value, dict):
+        return Block(value["block"]) if "block" in value else words_of(value)
+    return value  # type: ignore[no-any-return]  # a text or a number: what `_value_document` left as it was
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -131,6 +148,8 @@ class House:
     signup_url: str
     roles: tuple[str, ...]
     """Who may use commands that name no roles of their own."""
+    api_token: str = field(default="", repr=False)
+    token_is_configured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +162,23 @@ class Desk:
     registry: Registry
     whatsapp: WhatsApp
     house: House
+    settings: AppSettings
+    condition: Callable[[], Awaitable[Condition]]
+    may: Callable[[Command], Awaitable[bool]]
+    """Whether the person may use a command now, asked of Rocket.Chat."""
     commands: tuple[Command, ...]
     now: float
     """Unix seconds."""
+    templates: Templates
+    orders: Orders
+    occasion: str = ""
+    """Names what is being answered, and is the same when it is answered again after a crash."""
+    customer: Conversation | None = None
+    """Whose room it is, in a room of a WhatsApp customer."""
 
 
 Open = Callable[[Desk, tuple[str, ...]], Awaitable["Reply | Opening"]]
-Place = Literal["setup", "anywhere"]
+Place = Literal["setup", "customer", "anywhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +191,8 @@ class Command:
     roles: tuple[str, ...] | None = None
     """None: the configured ones. Empty: everybody."""
     place: Place = "setup"
-    """`setup`: the setup channel and direct messages."""
+    """`setup`: the setup channel and direct messages. `customer`: these, and rooms of WhatsApp customers, where agents
+    may use it too (role `livechat-agent` or `livechat-manager`)."""
     examples: tuple[str, ...] = ()
     forms: tuple[Form, ...] = ()
     listed: bool = True

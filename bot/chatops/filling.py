@@ -70,9 +70,9 @@ class Filling:
         async with self._sessions.hold(session.id):
             session = await self._sessions.get(session.id) or session
             form = self._office.form(session.form)
-            desk = self._office.desk(session.person, session.room)
+            desk = self._office.desk(session.person, session.room, entry.key)
             if form is None or self._sessions.is_over(session):
-                session, reply = self._sessions.touched(session).closed("cancelled"), _over(session)
+                session, reply = self._sessions.touched(session).closed("cancelled"), self._over(session)
             elif session.state != "open":
                 reply = Reply("form.working")
             else:
@@ -86,6 +86,11 @@ class Filling:
             return await self._submit(entry, session)
         await self._voice.say(entry, session.room, reply)
         return Outcome({"form": session.form, "state": session.state})
+
+    def _over(self, session: FormSession) -> Reply:
+        name = self._office.command_of(session.form)
+        again = Press(Words("command.button", {"name": name}), typed(name))
+        return Reply("form.over", buttons=(again,) if name else ())
 
     async def _safely(self, step: Awaitable[Turn], session: FormSession) -> Turn:
         """A step that could not be made because another server did not answer leaves everything as it is."""
@@ -129,12 +134,12 @@ class Filling:
     async def _submit(self, entry: Entry, session: FormSession) -> Outcome:
         """Does what was confirmed. A failure is told, and nothing that was typed is lost."""
         form = self._office.form(session.form)
-        desk = self._office.desk(session.person, session.room)
+        desk = self._office.desk(session.person, session.room, entry.key)
         failure: BotError | None = None
         try:
             if form is None:
                 raise NotFound
-            await self._office.require(session.person, form.roles)
+            await self._office.require_of(session, form)
             reply = await form.submit(desk, session.filled)
         except BotError as error:
             log.warning("form %s could not be done: %s", session.form, error)
@@ -179,7 +184,3 @@ def button_code(args: tuple[str, ...]) -> re.Match[str] | None:
 def _session_id(key: str) -> str:
     return hashlib.sha256(f"session {key}".encode()).hexdigest()[:ID_LENGTH]
 
-
-def _over(session: FormSession) -> Reply:
-    again = Press(Words("command.button", {"name": session.form}), typed(session.form))
-    return Reply("form.over", buttons=(again,))

@@ -1,19 +1,21 @@
 """The eleven settings of the app as they stand now: the configuration file, and what was set in chat wins over it.
 
 Whoever needs one is given `live.current`, a plain `bot.config.App`, and asks at use time: a change counts from the next
-message on.
+message on. For commands, which do not know the configuration, it fits the port `AppSettings`.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from bot.config import App
 from bot.errors import Invalid
-from bot.ports import Registry
+from bot.ports import AppSettings, Registry, SettingValue
+from bot.translations import known_language, own_names
 
 _FACT = "app settings"
 
@@ -28,6 +30,18 @@ class LiveSettings:
     @property
     def current(self) -> App:
         return self._current
+
+    @property
+    def values(self) -> Mapping[str, SettingValue]:
+        return _plain(self._current)
+
+    @property
+    def configured(self) -> Mapping[str, SettingValue]:
+        return _plain(self._configured)
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        return own_names()
 
     @property
     def chosen(self) -> frozenset[str]:
@@ -64,3 +78,14 @@ class LiveSettings:
             return App.model_validate({**self._current.model_dump(), name: value})
         except ValidationError as error:
             raise Invalid("settings.invalid", field=name, name=name, said=error.errors()[0]["msg"]) from None
+
+
+def _plain(app: App) -> dict[str, SettingValue]:
+    """The language as the catalogue's name: what is configured as `pt-BR` is `pt_BR` to choose from."""
+    return {**app.model_dump(), "preferred_language": known_language(app.preferred_language)}
+
+
+if TYPE_CHECKING:
+
+    def _fits(live: LiveSettings) -> AppSettings:
+        return live

@@ -66,6 +66,13 @@ class Admin:
     async def set_description(self, room: RoomId, description: str) -> None:
         await self._do(lambda rc: rc.groups_set_description(room, description))
 
+    async def version(self) -> str:
+        """GET /api/info (8.3 `app/api/server/default/info.ts`): major and minor, all of it with `view-statistics`."""
+        answer = await self._do(lambda rc: rc.info())
+        told = answer.get("info", answer) if isinstance(answer, dict) else {}
+        version = told.get("version") if isinstance(told, dict) else None
+        return " ".join(version.split())[:40] if isinstance(version, str) else ""
+
     async def public_setting(self, id: str) -> Any | None:
         answer = await self._do(lambda rc: rc.call_api_get("settings.public", _id=quote(id, safe="")))
         settings = answer.get("settings") if isinstance(answer, dict) else None

@@ -14,9 +14,11 @@ from bot.chatops.command import Command, House
 from bot.chatops.dispatcher import Account, Dispatcher
 from bot.chatops.office import SETUP_ROOM, Office
 from bot.chatops.sessions import Sessions
+from bot.config import App
 from bot.errors import BotError, KeyInvalid
 from bot.model import Button, Department, Health, MessageId, Post, RoomId, UserId
-from bot.ports import Entry, Outcome, WhatsApp, Workspace
+from bot.ports import Condition, Entry, Outcome, WhatsApp, Workspace
+from bot.relay.live_settings import LiveSettings
 from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
 from bot.translations import translator
@@ -26,6 +28,7 @@ KEY = "8Gh3kL9mQ2xT7vB4nW6pZ1rY5sD0fJ_AK"
 OTHER_KEY = "1Aa2Bb3Cc4Dd5Ee6Ff7Gg8Hh9Ii0Jj_AK"
 PHONE = "+4915112345678"
 PUBLIC = "https://bot.example"
+TOKEN = "token-of-the-api"
 SETUP = RoomId("setupRoom")
 
 
@@ -43,6 +46,7 @@ class FakeClock:
 @dataclass
 class FakeWorkspace:
     roles: dict[str, set[str]] = field(default_factory=lambda: {"ada": {"admin"}, "eve": {"livechat-agent"}})
+    version: str = "8.3"
     rooms: list[Department] = field(default_factory=lambda: [Department("d1", "Sales"), Department("d2", "Support")])
     said: dict[MessageId, tuple[RoomId, Post]] = field(default_factory=dict)
     deleted: list[MessageId] = field(default_factory=list)
@@ -124,15 +128,21 @@ class Scene:
         vault = Vault(self.folder / "secret.key")
         self.registry = TinyRegistry(self.folder / "registry.json", vault)
         self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC)
+        self.settings = LiveSettings(self.registry, App())
         self.office = Office(
             workspace=cast(Workspace, self.workspace),
             registry=self.registry,
             whatsapp=cast(WhatsApp, self.whatsapp),
             clock=self.clock,
-            house=House(PUBLIC, "app", "https://sign.up/", ("admin", "livechat-manager")),
+            house=House(PUBLIC, "app", "https://sign.up/", ("admin", "livechat-manager"), api_token=TOKEN),
+            settings=self.settings,
+            condition=self.condition,
             commands=self.commands,
         )
         self.dispatcher = Dispatcher(self.office, self.sessions, Account("bot", "wa.bot"), translator("en"))
+
+    async def condition(self) -> Condition:
+        return Condition("1.2.3", self.workspace.version, True, waiting=4, dead=1)
 
     def entry(self, text: str, user: str = "ada", room: str = SETUP, room_type: str = "p") -> Entry:
         self.count += 1

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from bot.chatops.command import Command
 from bot.chatops.dialogue import WORDS
+from bot.config import App
 from bot.translations import catalogues
 from commands import ALL
+from commands.connect import MESSAGES
 
 ROOT = Path(__file__).parents[2]
 GROUPS = (
@@ -16,6 +18,7 @@ GROUPS = (
 KEY = re.compile(rf'"((?:{GROUPS})\.[a-z_.]*[a-z_])"')
 NO_TEXTS = {
     "form.page", "form.question", "form.summary", "help.list", "numbers.list", "setup.instructions", "form.submit",
+    "settings.list", "support.list",
 }  # fmt: skip
 """Names of replies that a layout draws, and of a kind of entry."""
 
@@ -32,7 +35,9 @@ def computed(commands: tuple[Command, ...]) -> set[str]:
     forms = [form.name for command in commands for form in command.forms]
     keys = {f"{name}.{part}" for name in forms for part in ("title", "intro", "submit", "cancelled", "page_intro")}
     keys |= {f"form.words.{word}" for word in WORDS}
-    keys |= {f"form.button.{word}" for word in ("cancel", "back", "skip", "keep", "again")}
+    keys |= {f"form.button.{word}" for word in ("cancel", "back", "skip", "clear", "keep", "rest", "again")}
+    keys |= {f"settings.{name}{part}" for name in App.model_fields for part in ("", ".help")}
+    keys |= {f"connect.{name}{part}" for name in MESSAGES for part in ("", ".help")}
     keys |= {f"{key}_plain" for key in named() if key.startswith("health.") and not key.endswith("_plain")}
     return keys | {f"{key}.title" for key in named() if key.startswith("page.") and f"{key}.title" in texts()}
 

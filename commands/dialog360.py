@@ -1,0 +1,111 @@
+"""What commands ask of 360Dialog about one number: is the key good, whose is it, where do the messages go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from bot.chatops.command import Desk, Words
+from bot.errors import Invalid, KeyInvalid, Unsure
+from bot.model import Health, Number, NumberId
+
+SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
+_SHOWN_ADDRESS = 80
+_CAN_SEND = {"AVAILABLE": "health.available", "LIMITED": "health.limited", "BLOCKED": "health.blocked"}
+_QUALITIES = {"GREEN": "quality.green", "YELLOW": "quality.yellow", "RED": "quality.red"}
+
+
+async def health_of(desk: Desk, api_key: str) -> Health:
+    """Raises Invalid for a key that 360Dialog refuses."""
+    try:
+        return await desk.whatsapp.check(api_key)
+    except KeyInvalid:
+        raise Invalid("connect.key_refused", field="api_key") from None
+
+
+def health_words(health: Health) -> Words:
+    """What 360Dialog says of the number, in one sentence."""
+    key = _CAN_SEND.get(health.can_send.upper(), "health.unknown")
+    return Words(key, {"problems": "; ".join(health.problems)}) if health.problems else Words(f"{key}_plain")
+
+
+def quality_words(health: Health) -> Words:
+    return Words(_QUALITIES.get(health.quality.upper(), "quality.unknown"))
+
+
+# --- where the messages of a number go ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """`shown`: host and path of another system, as far as they fit into a sentence; never a password or a query."""
+
+    who: Literal["us", "other", "nobody"]
+    shown: str = ""
+
+
+async def destination(desk: Desk, number: Number) -> Destination:
+    """Of a connected number: only its own address is ours."""
+    registered = await desk.whatsapp.webhook(number.api_key)
+    return Destination("us") if _same(registered, address(desk, number)) else _named(registered)
+
+
+async def destination_now(desk: Desk, api_key: str) -> Destination:
+    """Of a number that is perhaps not known here: any address of this bot is ours."""
+    registered = await desk.whatsapp.webhook(api_key)
+    return Destination("us") if (registered or "").startswith(f"{_base(desk)}/") else _named(registered)
+
+
+async def register(desk: Desk, number: Number) -> None:
+    """Our address becomes the one that 360Dialog delivers to, and is read back. Raises Invalid when it did not hold."""
+    wanted = address(desk, number)
+    try:
+        await desk.whatsapp.set_webhook(number.api_key, wanted, {SECRET_HEADER: number.hook_secret})
+    except Unsure:
+        if await desk.whatsapp.webhook(number.api_key) != wanted:
+            raise
+        return
+    registered = await desk.whatsapp.webhook(number.api_key)
+    if registered and not _same(registered, wanted):
+        raise Invalid("connect.webhook_not_kept")
+
+
+def address(desk: Desk, number: Number) -> str:
+    return f"{_base(desk)}/{number.hook_path}/incoming"
+
+
+def _base(desk: Desk) -> str:
+    return f"{desk.house.public_url}/api/apps/private/{desk.house.app_id}"
+
+
+def _same(one: str | None, other: str) -> bool:
+    return (one or "").rstrip("/") == other.rstrip("/")
+
+
+def _named(registered: str | None) -> Destination:
+    if not registered:
+        return Destination("nobody")
+    try:
+        parts = urlsplit(registered)
+        shown = f"{parts.hostname or '?'}{parts.path}"
+    except ValueError:
+        return Destination("other", "?")
+    return Destination("other", shown if len(shown) <= _SHOWN_ADDRESS else shown[:_SHOWN_ADDRESS] + "…")
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+
+def digits(phone: str) -> str:
+    return "".join(c for c in phone if c.isdecimal())
+
+
+def number_id(phone: str) -> NumberId:
+    return NumberId(digits(phone))
+
+
+async def connected(desk: Desk) -> list[Number]:
+    """In the order in which they were connected."""
+    numbers = [number for number in await desk.registry.numbers() if number.connected_at]
+    return sorted(numbers, key=lambda one: one.connected_at)
