@@ -11,25 +11,29 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp import web
 
 import commands
 from bot.callbacks import Callbacks
 from bot.chatops.command import House
-from bot.chatops.dispatcher import Account, Dispatcher
+from bot.chatops.dispatcher import Dispatcher
 from bot.chatops.office import Office
+from bot.chatops.overheard import FormsFirst
 from bot.chatops.sessions import Sessions
 from bot.chatops.setup_channel import SetupChannel
+from bot.chatops.template_reports import TemplateReports
+from bot.chatops.voice import Voice
 from bot.config import App, Settings
-from bot.errors import BotError, Unreachable
-from bot.model import RoomId, VisitorToken
-from bot.ports import Clock, Entry, Handler, Journal, Kind, Outcome
+from bot.model import VisitorToken
+from bot.ports import Clock, Handler, Kind
 from bot.relay import notices
 from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
+from bot.relay.api_token import api_token
 from bot.relay.auto_messages import AutoMessages
 from bot.relay.conversations import Conversations
 from bot.relay.events import Events
@@ -39,22 +43,31 @@ from bot.relay.inbound_media import InboundMedia
 from bot.relay.listener import Listener
 from bot.relay.live_settings import LiveSettings
 from bot.relay.outbound import Outbound
+from bot.relay.outbound_media import OutboundMedia
 from bot.relay.quotes import Quotes
 from bot.relay.spool import Spool
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.statuses import Statuses
+from bot.relay.targets import Targets
+from bot.relay.template_orders import Orders
+from bot.relay.template_sends import TemplateSends
+from bot.relay.templates import Templates
 from bot.relay.worker import Worker
 from bot.rocketchat.credentials import Credentials
 from bot.rocketchat.livechat import Livechat
 from bot.rocketchat.realtime import Realtime
 from bot.rocketchat.rest import Admin
+from bot.startup import Bot, begin
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
-from bot.translations import Translate, translator
+from bot.translations import Translate, Translator, translator
+from bot.web.auth_success import SignUps
 from bot.web.forms import Forms
-from bot.web.health import Health, HealthPages
+from bot.web.health import HealthPages
+from bot.web.openapi import OpenApi
 from bot.web.server import application, serving
+from bot.web.template_api import TemplateApi
 from bot.web.webhooks import Webhooks
 from bot.whatsapp.client import Dialog360
 from commands import account
@@ -84,36 +97,6 @@ async def stored(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Sql
         yield journal
 
 
-class Bot:
-    """A started bot: how it is, and what its parts must know of each other only once Rocket.Chat has answered."""
-
-    def __init__(self, settings: Settings, journal: Journal) -> None:
-        self.settings = settings
-        self.journal = journal
-        self.ready = asyncio.Event()
-        self.listener: Listener | None = None
-        self.account: Account | None = None
-        self.setup_room: RoomId | None = None
-        self.dispatcher: Dispatcher | None = None
-        self.waits_for = "Rocket.Chat"
-
-    async def health(self) -> Health:
-        connected = self.listener is not None and self.listener.connected
-        told = {"rocketchat": "connected" if connected else "away", **await self.journal.counts()}
-        return Health(self.ready.is_set(), told if self.ready.is_set() else {"waits_for": self.waits_for, **told})
-
-    async def chat(self, entry: Entry) -> Outcome:
-        """Handler of what people tell the bot; waits until the bot knows who it is."""
-        if self.dispatcher is None:
-            raise Unreachable("the bot is starting")
-        return await self.dispatcher.handle(entry)
-
-    async def known_setup_room(self) -> RoomId:
-        if self.setup_room is None:
-            raise Unreachable("the setup channel is not there yet")
-        return self.setup_room
-
-
 @dataclass(frozen=True)
 class Doors:
     """Everything that leads outside, fitted to the ports."""
@@ -128,6 +111,15 @@ class Doors:
     outgoing: Callbacks
 
 
+@dataclass(frozen=True)
+class Letters:
+    """What template messages need: their definitions, their way out, and where answers go."""
+
+    templates: Templates
+    orders: Orders
+    targets: Targets
+
+
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bot]:
     """The whole bot while the block runs. It is ready when `bot.ready` is set; a part that dies ends the block."""
@@ -138,14 +130,18 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         t = translator(lambda: live.current.preferred_language)
         bot = Bot(settings, doors.journal)
 
+        letters = _letters(doors, live, clock, t)
         conversations = Conversations(
             doors.journal,
             doors.workspace,
             doors.registry,
             lambda number, contact: VisitorToken(doors.vault.derive("visitor token", number, contact).hex()),
+            letters.targets,
         )
-        quotes = Quotes(doors.journal, doors.admin.public_setting, clock, lambda: live.current, t)
-        office = _office(settings, doors, clock)
+        quotes = Quotes(
+            doors.journal, doors.admin.public_setting, clock, lambda: live.current, t, url=settings.rocketchat.url
+        )
+        office = _office(bot, doors, live, letters, conversations=conversations, clock=clock)
         sessions = Sessions(doors.registry, doors.vault.derive, clock, settings.server.public_url)
         listener = bot.listener = Listener(
             stream=doors.stream,
@@ -159,7 +155,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         )
         worker = Worker(
             doors.journal,
-            _handlers(bot, doors, live, conversations=conversations, quotes=quotes, clock=clock, t=t),
+            _handlers(bot, doors, live, conversations=conversations, quotes=quotes, letters=letters, clock=clock, t=t),
             clock,
             notices.of_parked,
         )
@@ -171,6 +167,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             name=settings.rocketchat.setup_channel,
             members=settings.rocketchat.setup_members,
             question=account.question(),
+            house=office.house,
         )
         edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id)
         forms = Forms(
@@ -182,33 +179,31 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             public_url=settings.server.public_url,
         )
 
-        async def begin() -> None:
-            """Who the bot is and where its setup channel is; tried until Rocket.Chat answers."""
-            pause = 1.0
-            while True:
-                try:
-                    me = await doors.admin.me()
-                    bot.account = Account(str(me["_id"]), str(me["username"]))
-                    await quotes.learn()
-                    bot.dispatcher = Dispatcher(office, sessions, bot.account, t)
-                    bot.setup_room = await setup.ensure()
-                    await sessions.sweep()
-                    break
-                except BotError as error:
-                    bot.waits_for = f"Rocket.Chat ({error})"
-                    log.warning("cannot start yet, again in %.0f s: %s", pause, error)
-                    await clock.sleep(pause)
-                    pause = min(pause * 2, 60.0)
-            bot.waits_for = "the messages that were missed"
-            await listener.caught_up.wait()
-            bot.ready.set()
-            log.info("ready: %s listens to %s", settings.server.public_url, settings.rocketchat.url)
+        sign_ups = SignUps(
+            app_id=office.house.app_id, token=office.house.api_token, journal=doors.journal, t=t
+        )
 
-        web = application([*edge.routes(), *forms.routes(), *HealthPages(bot.health).routes()])
-        await stack.enter_async_context(serving(web, settings.server.host, settings.server.port))
+        def beginning() -> Coroutine[None, None, None]:
+            return begin(
+                bot,
+                admin=doors.admin,
+                setup=setup,
+                listener=listener,
+                dispatcher=lambda me: Dispatcher(office, sessions, me, t),
+                first=(quotes.learn, sessions.sweep),
+                clock=clock,
+            )
+
+        await stack.enter_async_context(
+            serving(
+                application([*edge.routes(), *forms.routes(), *sign_ups.routes(), *HealthPages(bot.health).routes()]),
+                settings.server.host,
+                settings.server.port,
+            )
+        )
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
-            others = [tasks.create_task(listener.run()), tasks.create_task(begin())]
+            others = [tasks.create_task(listener.run()), tasks.create_task(beginning())]
             try:
                 yield bot
             finally:
@@ -244,6 +239,33 @@ async def _open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -
     )
 
 
+def _routes(
+    bot: Bot, doors: Doors, letters: Letters, house: House, t: Translator, *parts: Webhooks | Forms
+) -> list[web.RouteDef]:
+    """Every address that the bot answers."""
+    api = TemplateApi(
+        registry=doors.registry,
+        journal=doors.journal,
+        workspace=doors.workspace,
+        templates=letters.templates,
+        orders=letters.orders,
+        house=house,
+        setup_channel=bot.settings.rocketchat.setup_channel,
+        closing=lambda: any(isinstance(part, Webhooks) and part.closing for part in parts),
+    )
+    sign_ups = SignUps(app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t)
+    routes = [route for part in (*parts, api, sign_ups, HealthPages(bot.health)) for route in part.routes()]
+    return [*routes, *OpenApi(routes, version=VERSION, public_url=house.public_url).routes()]
+
+
+def _letters(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> Letters:
+    return Letters(
+        templates=Templates(doors.registry, doors.whatsapp, clock, lambda: live.current, t),
+        orders=Orders(doors.journal, clock),
+        targets=Targets(doors.journal, doors.workspace, clock),
+    )
+
+
 def _handlers(
     bot: Bot,
     doors: Doors,
@@ -251,6 +273,7 @@ def _handlers(
     *,
     conversations: Conversations,
     quotes: Quotes,
+    letters: Letters,
     clock: Clock,
     t: Translate,
 ) -> Mapping[Kind, Handler]:
@@ -269,14 +292,25 @@ def _handlers(
         app=app,
         private=from_file,
     )
+    spool = Spool(bot.settings.storage.data_dir / "files")
     media = InboundMedia(
         journal=journal,
         registry=registry,
         workspace=doors.workspace,
         whatsapp=whatsapp,
         conversations=conversations,
-        spool=Spool(bot.settings.storage.data_dir / "files"),
+        spool=spool,
         clock=clock,
+        app=app,
+        t=t,
+    )
+    outbound = Outbound(
+        registry=registry,
+        journal=journal,
+        conversations=conversations,
+        whatsapp=whatsapp,
+        files=OutboundMedia(doors.workspace, whatsapp, spool, app),
+        endpoint=endpoint,
         app=app,
         t=t,
     )
@@ -293,28 +327,27 @@ def _handlers(
         ),
         "wa.media": media,
         "wa.status": Statuses(journal, endpoint),
-        "wa.other": Events(doors.journal),
-        "rc.message": Outbound(
-            registry=registry,
-            journal=journal,
-            conversations=conversations,
-            whatsapp=whatsapp,
-            endpoint=endpoint,
-            app=app,
-            t=t,
-        ),
+        "wa.other": Events(doors.journal, letters.templates),
+        "rc.message": FormsFirst(bot.answers_form, bot.chat, outbound),
         "rc.closed": Closings(registry, journal, conversations),
         "rc.edited": AgentEdits(journal, conversations),
         "rc.reaction": AgentReactions(registry, journal, whatsapp),
         "auto.message": AutoMessages(registry, journal, whatsapp, endpoint),
         "status.callback": endpoint,
+        "template.send": TemplateSends(registry, journal, whatsapp, letters.targets, endpoint),
+        "template.order": letters.orders,
+        "template.report": TemplateReports(journal, clock, Voice(doors.workspace, t)),
         "chat.message": bot.chat,
         "form.submit": bot.chat,
         "notice": notices.Notices(doors.workspace, bot.known_setup_room, quotes, t),
     }
 
 
-def _office(settings: Settings, doors: Doors, clock: Clock) -> Office:
+def _office(
+    bot: Bot, doors: Doors, live: LiveSettings, letters: Letters, *, conversations: Conversations, clock: Clock
+) -> Office:
+    settings = bot.settings
+    configured = settings.server.api_token.get_secret_value()
     return Office(
         workspace=doors.workspace,
         registry=doors.registry,
@@ -325,7 +358,14 @@ def _office(settings: Settings, doors: Doors, clock: Clock) -> Office:
             app_id=settings.server.app_id,
             signup_url=settings.dialog360.signup_url,
             roles=tuple(settings.rocketchat.command_roles),
+            api_token=api_token(configured, doors.vault.derive),
+            token_is_configured=bool(configured),
         ),
+        settings=live,
+        condition=lambda: bot.condition(doors.admin),
+        templates=letters.templates,
+        orders=letters.orders,
+        customer_of=conversations.of_room,
         commands=commands.ALL,
     )
 

@@ -12,7 +12,7 @@ from bot.relay.auto_messages import offline
 from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
 from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
-from bot.relay.quotes import Quotes
+from bot.relay.quotes import Quotes, target_of
 from bot.rocketchat.compose import as_lines, message_id, visitor_name
 from bot.translations import Translate
 from bot.whatsapp import parse
@@ -55,11 +55,13 @@ class Inbound:
         if message.group:
             raise GroupMessage(message.group)
 
-        known = await self._conversations.known(number, message.sender)
-        gesture = await self._gestures.shown(entry, message, known)
-        if gesture is not None:
-            return gesture
-        quoted = await self._quotes.before(message, known)
+        quoted = ""
+        if target_of(message) is not None:
+            known = await self._conversations.known(number, message.sender)
+            gesture = await self._gestures.shown(entry, message, known)
+            if gesture is not None:
+                return gesture
+            quoted = await self._quotes.before(message, known)
         try:
             shown = await self._show(entry, number, message, quoted)
         except NoAgentOnline:

@@ -83,7 +83,8 @@ class Outbound:
             )
             for wamid in wamids
         )
-        await self._endpoint.accepted(pairs, compose.address(conversation), from_rocketchat(message.text))
+        said = from_rocketchat(message.text) or ", ".join(file.name for file in message.files)
+        await self._endpoint.accepted(pairs, compose.address(conversation), said)
         return Outcome({"wamids": list(wamids)} if pairs else {"ignored": "no text"}, pairs)
 
     async def _parts(

@@ -2,7 +2,8 @@
 
 The server makes a quote of a link that begins with exactly its own Site_Url and names a message that the writer may
 see, for visitors one of their own rooms (8.3 server/services/messages/hooks/BeforeSaveJumpToMessage.ts). Site_Url is
-asked once; while it is not known, texts go without quotes.
+asked once; a server that does not tell it is taken to be called what we call it. While it cannot be asked, texts go
+without quotes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.config import App
-from bot.errors import BotError
+from bot.errors import BotError, Refused
 from bot.model import Choice, Conversation, Edit, Message, Pair, Reaction, Revoke, Wamid
 from bot.ports import Clock, Journal
 from bot.translations import Translate
@@ -32,8 +33,12 @@ class Quotes:
         clock: Clock,
         app: Callable[[], App],
         t: Translate,
+        *,
+        url: str,
     ) -> None:
+        """`setting` asks for a public setting of the workspace; `url` is the address at which we reach it."""
         self._journal = journal
+        self._url = url
         self._setting = setting
         self._clock = clock
         self._app = app
@@ -49,11 +54,14 @@ class Quotes:
         self._asked_at = now
         try:
             value = await self._setting("Site_Url")
+        except Refused as error:
+            log.warning("Rocket.Chat does not tell its Site_Url, so quotes are made with %s: %s", self._url, error)
+            value = None
         except BotError as error:
-            log.warning("Rocket.Chat does not tell its Site_Url, so nothing is quoted: %s", error)
+            log.warning("Rocket.Chat cannot be asked for its Site_Url, so nothing is quoted for now: %s", error)
             return
-        if isinstance(value, str) and value.startswith(("https://", "http://")):
-            self._site = value.rstrip("/")
+        told = isinstance(value, str) and value.startswith(("https://", "http://"))
+        self._site = (value if told else self._url).rstrip("/")
 
     async def link(self, room: str, message: str) -> str:
         """What stands in front of a text that quotes this message; empty when it cannot be quoted."""
@@ -68,12 +76,13 @@ class Quotes:
         A message that is not known here, or of somebody else, is only said to be there. Answers to buttons quote
         nothing: bots read them word by word.
         """
-        target = _target(message)
+        target = target_of(message)
         if target is None or not self._app().allow_quote_messages:
             return ""
         pair = await self.known(target, conversation)
-        quoted = await self.link(pair.room, pair.message) if pair is not None else ""
-        return quoted or (await self._said(message) if message.reply_to else "")
+        if pair is not None:
+            return await self.link(pair.room, pair.message)
+        return await self._said(message) if message.reply_to else ""
 
     async def _said(self, message: Message) -> str:
         """In words, what a message answers that no room shows: a template, or something that we do not know."""
@@ -94,7 +103,8 @@ class Quotes:
         return pair if same else None
 
 
-def _target(message: Message) -> Wamid | None:
+def target_of(message: Message) -> Wamid | None:
+    """The earlier message that this one is about; None for most, and for answers to buttons."""
     match message.parts:
         case (Choice(), *_):
             return None

@@ -129,7 +129,9 @@ class StatusEndpoint:
         except Refused:
             return ""
         message = chat_message(raw) if raw is not None else None
-        return from_rocketchat(message.text) if message is not None else ""
+        if message is None:
+            return ""
+        return from_rocketchat(message.text) or ", ".join(file.name for file in message.files)
 
 
 def _type(template: bool) -> str:

@@ -56,6 +56,17 @@ async def test_a_quote_of_an_unknown_message_is_said_in_words() -> None:
         assert message["msg"].splitlines()[0] == "_Answers a message that is not known here:_"
 
 
+async def test_a_server_that_does_not_tell_its_address_is_quoted_under_the_configured_one() -> None:
+    async with staged(start=False) as stage:
+        stage.rc.levers.add("settings.public", times=-1, status=404, body={"success": False, "error": "not here"})
+        await stage.start()
+        room, first = await talking(stage)
+        await stage.customer.write(stage.number, "about that", reply_to=first)
+        await stage.agent_reads("about that")
+
+        assert quotes_in(from_customer(stage, room)[-1]) == ["hi"]
+
+
 async def test_quotes_can_be_switched_off() -> None:
     async with staged(allow_quote_messages=False) as stage:
         room, first = await talking(stage)
