@@ -11,8 +11,7 @@ of its message.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,10 +27,11 @@ from bot.errors import (
     RoomClosed,
     Unpaid,
 )
-from bot.model import Conversation, Media, MediaFile, Message, MessageId, Number, NumberId, Pair, RoomId, VisitorToken
+from bot.model import Conversation, Media, Message, MessageId, Number, NumberId, Pair, RoomId, VisitorToken
 from bot.ports import Clock, Entry, Journal, Json, Outcome, Registry, Step, WhatsApp, Workspace
 from bot.relay.conversations import Conversations
-from bot.relay.spool import Filled, OverLimit, Spool, fill
+from bot.relay.media_source import FetchFailed, MediaSource
+from bot.relay.spool import Spool
 from bot.rocketchat.compose import as_lines, beside_file, message_id, visitor_name
 from bot.rocketchat.parse import chat_message, clean
 from bot.translations import Translate
@@ -46,10 +46,8 @@ _SEARCH_BACK = 600.0
 """Seconds before the message came in: the clocks of two servers differ."""
 _AT_LAST = 1000
 """Part number of what is said later, beyond the pieces of what was said at first."""
-_ONE_DAY_MAYBE = (Busy, KeyInvalid, NumberBlocked, Unpaid)
+_MAY_HEAL = (Busy, KeyInvalid, NumberBlocked, Unpaid)
 """What waiting, or an administrator, may heal."""
-
-
 _NOT_YET = MessageId("")
 
 
@@ -113,13 +111,10 @@ class InboundMedia:
         self._journal = journal
         self._registry = registry
         self._workspace = workspace
-        self._whatsapp = whatsapp
         self._conversations = conversations
-        self._spool = spool
-        self._clock = clock
+        self._source = MediaSource(whatsapp, spool, clock, app)
         self._app = app
         self._t = t
-        self._errors = rules.ErrorBudget()
 
     async def show(self, entry: Entry, number: Number, message: Message, media: Media, quoted: str = "") -> Shown:
         """In the message's place: the file, or a line instead of it. `quoted` stands in front of either."""
@@ -131,9 +126,9 @@ class InboundMedia:
             return await self._file(entry, number, message, media, beside)
         except FileRefused as refused:
             return await self._line(entry, number, message, words, self._missing(refused))
-        except _FetchFailed as failed:
+        except FetchFailed as failed:
             error = failed.error
-        if not isinstance(error, _ONE_DAY_MAYBE):
+        if not isinstance(error, _MAY_HEAL):
             return await self._line(entry, number, message, words, self._missing(error))
         soon = isinstance(error, Busy) and (error.after or 0) <= _LONGEST_WAIT
         if soon and entry.tries < PATIENCE:
@@ -151,9 +146,9 @@ class InboundMedia:
             return Outcome({"ignored": "no file"})
         try:
             shown = await self._file(entry, number, message, media, self._t("room.file_at_last"))
-        except (_FetchFailed, FileRefused) as failed:
-            error = failed.error if isinstance(failed, _FetchFailed) else failed
-            if isinstance(error, _ONE_DAY_MAYBE):
+        except (FetchFailed, FileRefused) as failed:
+            error = failed.error if isinstance(failed, FetchFailed) else failed
+            if isinstance(error, _MAY_HEAL):
                 raise error from None
             words = as_lines(message, self._t, received_at=entry.first_at)
             shown = await self._line(entry, number, message, words, self._missing(error), part=_AT_LAST)
@@ -172,52 +167,13 @@ class InboundMedia:
             found = await self._searched(entry, conversation, media, mark)
             if found is not None:
                 return Shown(conversation, *found)
-        async with self._fetched(number, media, shown) as (path, mime_type):
+        async with self._source.file(number, media, shown) as (path, mime_type):
             upload = _Upload(
                 self._workspace, self._journal, entry, path,
                 name=rules.file_name(media.file_name, media.kind, mime_type, mark), mime_type=mime_type, text=text,
             )  # fmt: skip
             conversation, room = await self._conversations.deliver(conversation, number, name, upload)
             return Shown(conversation, room, upload.message)
-
-    @asynccontextmanager
-    async def _fetched(self, number: Number, media: Media, shown: str) -> AsyncIterator[tuple[Path, str]]:
-        """The file on disk, whole and as announced, and its type. Raises _FetchFailed and FileRefused."""
-        async with self._spool.place() as place:
-            path = place / "file"
-            try:
-                mime_type = await self._fetch(number, media, shown, path)
-            except FileRefused:
-                raise
-            except (Busy, Refused) as error:
-                raise _FetchFailed(error) from None
-            yield path, mime_type
-
-    async def _fetch(self, number: Number, media: Media, shown: str, path: Path) -> str:
-        """An address lives five minutes, so an expired or damaged file is asked for once more."""
-        for last in (False, True):
-            told = await self._look(number, media.media_id)
-            mime_type = rules.plain_type(told.mime_type or media.mime_type) or rules.UNKNOWN
-            rules.check(self._app(), shown, mime_type, told.size)
-            try:
-                filled = await fill(path, self._whatsapp.fetch(number.api_key, told.url), rules.largest(self._app()))
-            except OverLimit:
-                raise rules.too_large(self._app(), shown) from None
-            except NotFound:
-                if last:
-                    raise
-                continue
-            if _as_announced(filled, media, told):
-                return mime_type
-        raise FileRefused("file.damaged", name=shown)
-
-    async def _look(self, number: Number, media_id: str) -> MediaFile:
-        self._errors.check(number.id, self._clock.now())
-        try:
-            return await self._whatsapp.media(number.api_key, media_id)
-        except (Busy, Refused):
-            self._errors.note(number.id, self._clock.now())
-            raise
 
     async def _searched(
         self, entry: Entry, conversation: Conversation, media: Media, mark: str
@@ -260,14 +216,6 @@ class InboundMedia:
         return Shown(conversation, room, message_id(number.id, message.id, part))
 
 
-class _FetchFailed(Exception):
-    """WhatsApp's side: what it raised."""
-
-    def __init__(self, error: Busy | Refused) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 def carried(message: Message) -> Media | None:
     """The file of a message; WhatsApp sends one in each."""
     return next((part for part in message.parts if isinstance(part, Media)), None)
@@ -290,11 +238,6 @@ def _later(entry: Entry, number: Number, message: Message) -> Entry:
         key=f"media:{entry.key}", lane=f"media:{number.id}:{message.sender.contact}", kind="wa.media",
         body=entry.body, at_ms=entry.at_ms, source=entry.source,
     )  # fmt: skip
-
-
-def _as_announced(filled: Filled, media: Media, told: MediaFile) -> bool:
-    digests = {rules.digest(media.sha256), rules.digest(told.sha256)} - {None}
-    return digests <= {filled.sha256} and filled.size > 0
 
 
 def _is_it(raw: Json, media: Media, mark: str) -> bool:

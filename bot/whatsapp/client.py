@@ -43,7 +43,7 @@ from bot.errors import (
 from bot.model import Health, MediaFile, Sent, Wamid
 from bot.ports import Json, WhatsApp
 from bot.whatsapp.error_codes import from_answer
-from bot.whatsapp.media import download_url
+from bot.whatsapp.media_source import download_url
 from bot.whatsapp.raw import items, line, number, obj, phone_digits, text
 from bot.whatsapp.template_pages import all_templates
 

@@ -1,24 +1,18 @@
-"""Files on both wires: kinds, types, sizes, names, and the one address from which a customer's file is fetched. Pure.
+"""Files on both wires: kinds, types, sizes, names. Pure.
 
-Sources: Meta: whatsapp/business-phone-numbers/media (supported types, sizes, life of ids and addresses);
-docs.360dialog.com: upload, retrieve or delete media (the proxied address, the lock after errors).
+Source: Meta: whatsapp/business-phone-numbers/media (supported types and sizes).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import mimetypes
 import re
 import unicodedata
-from collections import deque
-from collections.abc import Hashable
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from bot.config import App
-from bot.errors import FileRefused, FilesPaused
+from bot.errors import FileRefused
 from bot.model import MediaKind
 
 KB, MB = 1024, 1024 * 1024
@@ -212,66 +206,3 @@ def _ending(mime_type: str) -> str:
 def mark_of(wamid: str) -> str:
     """Eight letters that name a message."""
     return hashlib.sha256(wamid.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-# --- fetching from WhatsApp -----------------------------------------------------------------------------------------
-
-_META_HOST = "lookaside.fbsbx.com"
-_PATH = "/whatsapp_business/attachments/"
-
-
-def download_url(url: str, base_url: str) -> str | None:
-    """Meta's address of a file, at 360Dialog's host: path and query stay byte for byte. None: not such an address.
-
-    The API key goes to the answer's host, so nothing but Meta's own host and path is believed (or 360Dialog's own
-    address, as it stands): no look-alike, port, user name, other path or trick with dots.
-    """
-    if len(url) > 4000 or not url.isascii() or not url.isprintable() or set(url) & set('\\ "<>'):
-        return None
-    try:
-        parts, base = urlsplit(url), urlsplit(base_url)
-        meta = parts.scheme == "https" and parts.netloc.lower() == _META_HOST
-        own = (parts.scheme, parts.netloc) == (base.scheme, base.netloc)
-    except ValueError:
-        return None
-    path = parts.path.removeprefix(base.path.rstrip("/")) if own else parts.path
-    if not (meta or own) or not path.startswith(_PATH) or ".." in unquote(path) or "\\" in unquote(path):
-        return None
-    return f"{base_url.rstrip('/')}{path}" + (f"?{parts.query}" if parts.query else "")
-
-
-def digest(sha256: str) -> bytes | None:
-    """Webhooks write it in base64, GET /{media-id} in hex. None when it is neither."""
-    text = sha256.strip()
-    try:
-        if len(text) == 64:
-            return bytes.fromhex(text)
-        found = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    return found if len(found) == 32 else None
-
-
-class ErrorBudget:
-    """Stops asking for a number's files before 360Dialog does.
-
-    20 error answers of GET /{media-id} within an hour lock it for half an hour; an older page of theirs says five.
-    """
-
-    MOST = 4
-    SPAN = 3600.0
-
-    def __init__(self) -> None:
-        self._errors: dict[Hashable, deque[float]] = {}
-
-    def check(self, number: Hashable, now: float) -> None:
-        """Raises FilesPaused with the seconds until it may be asked again."""
-        errors = self._errors.get(number)
-        while errors and errors[0] <= now - self.SPAN:
-            errors.popleft()
-        if errors and len(errors) >= self.MOST:
-            wait = errors[0] + self.SPAN - now
-            raise FilesPaused("too many files of this number could not be fetched within the hour", after=wait)
-
-    def note(self, number: Hashable, now: float) -> None:
-        self._errors.setdefault(number, deque(maxlen=self.MOST)).append(now)

@@ -170,6 +170,17 @@ async def test_a_number_whose_files_fail_is_not_locked_and_texts_do_not_wait() -
         assert looks(stage) == 4
 
 
+async def test_a_number_whose_files_are_locked_is_not_asked_again_for_the_time_being() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        stage.wa.levers.add(r"^/\d+$", status=403, body={"meta": {"developer_message": "The endpoint is blocked"}})
+        await stage.customer.send_file(stage.number, PNG, "image/png", caption="one")
+        await stage.customer.send_file(stage.number, PNG, "image/png", caption="two")
+        room = await stage.agent_reads("two")
+        assert all("it follows here when it can" in line for line in stage.from_customer(room))
+        assert looks(stage) == 1
+
+
 async def test_a_file_that_cannot_be_fetched_yet_follows_later_and_holds_nothing_back() -> None:
     async with staged() as stage:
         await stage.connect()

@@ -16,7 +16,7 @@ from PIL import Image
 
 from bot.config import App
 from bot.errors import FileRefused, FilesPaused
-from bot.whatsapp import compose, media, pictures
+from bot.whatsapp import compose, media, media_source, pictures
 
 BASE = "https://waba-v2.360dialog.io"
 GOOD = "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=1&ext=2&hash=Ab%2Fc-_"
@@ -28,12 +28,12 @@ MB = 1024 * 1024
 
 
 def test_an_address_changes_its_host_and_nothing_else() -> None:
-    assert media.download_url(GOOD, BASE + "/") == GOOD.replace("https://lookaside.fbsbx.com", BASE)
-    assert media.download_url(GOOD, "http://127.0.0.1:99/x") == GOOD.replace(
+    assert media_source.download_url(GOOD, BASE + "/") == GOOD.replace("https://lookaside.fbsbx.com", BASE)
+    assert media_source.download_url(GOOD, "http://127.0.0.1:99/x") == GOOD.replace(
         "https://lookaside.fbsbx.com", "http://127.0.0.1:99/x"
     )
     own = f"{BASE}/whatsapp_business/attachments/?mid=1"
-    assert media.download_url(own, BASE) == own
+    assert media_source.download_url(own, BASE) == own
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_an_address_changes_its_host_and_nothing_else() -> None:
     ],
 )
 def test_an_address_of_somebody_else_is_none(url: str) -> None:
-    assert media.download_url(url, BASE) is None
+    assert media_source.download_url(url, BASE) is None
 
 
 @given(st.sampled_from(["", "https://lookaside.fbsbx.com", GOOD]), st.text())
 @settings(max_examples=300)
 def test_whatever_the_address_only_our_host_and_meta_s_path_are_visited(start: str, rest: str) -> None:
-    found = media.download_url(start + rest, BASE)
+    found = media_source.download_url(start + rest, BASE)
     if found is not None:
         parts = urlsplit(found)
         assert (parts.scheme, parts.netloc) == ("https", "waba-v2.360dialog.io")
@@ -81,13 +81,13 @@ def test_whatever_the_address_only_our_host_and_meta_s_path_are_visited(start: s
 def test_a_digest_is_read_in_hex_and_in_base64(data: bytes) -> None:
     digest = hashlib.sha256(data).digest()
     for written in (digest.hex(), digest.hex().upper(), base64.b64encode(digest).decode()):
-        assert media.digest(written) == digest
-    assert media.digest(base64.urlsafe_b64encode(digest).decode().rstrip("=")) == digest
+        assert media_source.digest(written) == digest
+    assert media_source.digest(base64.urlsafe_b64encode(digest).decode().rstrip("=")) == digest
 
 
 @given(st.text())
 def test_what_is_no_digest_is_none(text: str) -> None:
-    found = media.digest(text)
+    found = media_source.digest(text)
     assert found is None or len(found) == 32
 
 
@@ -194,16 +194,29 @@ def test_a_size_never_reads_smaller_than_it_is(size: int) -> None:
     assert float(number) * {"MB": MB, "KB": 1024, "B": 1}[unit] >= size - 1e-6
 
 
-def test_errors_stop_the_asking_before_360dialog_does_and_an_hour_later_it_goes_on() -> None:
-    budget = media.ErrorBudget()
-    for moment in range(4):
+@pytest.mark.parametrize(
+    ("cost", "allowed"), [(media_source.ErrorBudget.REFUSAL, 4), (media_source.ErrorBudget.TROUBLE, 16)]
+)
+def test_errors_stop_the_asking_before_360dialog_does_and_an_hour_later_it_goes_on(cost: int, allowed: int) -> None:
+    budget = media_source.ErrorBudget()
+    for moment in range(allowed):
         budget.check("a", moment)
-        budget.note("a", moment)
+        budget.note("a", moment, cost)
     with pytest.raises(FilesPaused) as paused:
-        budget.check("a", 10)
-    assert paused.value.after == pytest.approx(3590)
-    budget.check("b", 10)
+        budget.check("a", 100)
+    assert paused.value.after == pytest.approx(3500)
+    budget.check("b", 100)
     budget.check("a", 3600)
+
+
+def test_a_lock_is_waited_for() -> None:
+    budget = media_source.ErrorBudget()
+    budget.lock("a", 0)
+    with pytest.raises(FilesPaused) as paused:
+        budget.check("a", 100)
+    assert paused.value.after == pytest.approx(1700)
+    budget.check("b", 100)
+    budget.check("a", 1800)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
