@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 import commands
+from bot import VERSION
 from bot.callbacks import Callbacks
 from bot.chatops.command import House
 from bot.chatops.dispatcher import Dispatcher

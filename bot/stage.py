@@ -26,6 +26,7 @@ from bot import app
 from bot.config import App, Dialog360, RocketChat, Server, Settings, Storage
 from bot.sandbox.dialog360 import Customer, Dialog360Sandbox, SandboxNumber
 from bot.sandbox.rocketchat import RocketChatSandbox, User
+from bot.startup import Bot
 
 LINK = re.compile(r"https?://[^\s)>\]\"|]+/forms/[A-Za-z0-9_-]+")
 TIMEOUT = 15.0
@@ -61,7 +62,7 @@ class Stage:
         )
         self.number: SandboxNumber = wa.add_number("+4915112345678", name="Demo Shop")
         self.customer: Customer = wa.customer("+491701234567", name="Maria")
-        self.bot: app.Bot | None = None
+        self.bot: Bot | None = None
         self._running = AsyncExitStack()
         self._process: asyncio.subprocess.Process | None = None
 

@@ -2,17 +2,21 @@
 
 It is known by its id, so a renamed channel stays the channel. Each message is said once: its id is computed from the
 occasion, and the registry remembers that it was said, so that deleting it does not bring it back.
+
+Only the channel and what is said in it are needed. What makes it nicer (topic, members, slash commands) may fail: it is
+logged and tried again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from bot.chatops.chat_view import ChatView
-from bot.chatops.command import BANG, SLASH, Reply, Value
+from bot.chatops.command import BANG, SLASH, House, Press, Reply, Value, Words, typed
 from bot.chatops.office import SETUP_ROOM
-from bot.errors import AlreadyThere, Refused
+from bot.errors import AlreadyThere, BotError, Refused
 from bot.model import RoomId
 from bot.ports import Json, Registry, Workspace, WorkspaceAdmin
 from bot.rocketchat.compose import notice_id
@@ -22,6 +26,10 @@ log = logging.getLogger(__name__)
 
 SLASH_SETTING = "Message_AllowUnrecognizedSlashCommand"
 """While it is off, web clients swallow `/whatsapp-360d-cloud …` (Rocket.Chat 8.3 processSlashCommand.ts)."""
+MASKED = "•••"
+"""Stands for the access token in addresses that a chat shows."""
+PATIENCE = 20.0
+"""Seconds that everything which is not needed may take together before the bot goes on without it."""
 _MOST_NAMES = 9
 
 
@@ -36,6 +44,7 @@ class SetupChannel:
         name: str,
         members: Sequence[str],
         question: Reply,
+        house: House,
     ) -> None:
         self._admin = admin
         self._workspace = workspace
@@ -46,20 +55,49 @@ class SetupChannel:
         self._members = [name.lstrip("@") for name in members]
         self._question = question
         """What is asked below the instructions."""
+        self._house = house
+        self.complete = False
+        """Everything that is not needed was done too."""
 
     async def ensure(self) -> RoomId:
         """The channel, ready to be used. Can be repeated at any time; raises Busy when Rocket.Chat is away."""
         channel, made = await self._find_or_make()
         room = RoomId(str(channel["_id"]))
         await self._registry.set_fact(SETUP_ROOM, room)
-        await self._furnish(room, channel, made)
         if made and channel.get("name") != self._name:
             await self._once(room, "renamed", Reply("setup.renamed", {"name": self._name}))
         await self._once(room, "instructions", Reply("setup.instructions", {"slash": SLASH}, layout="setup"))
-        await self._invite(room)
-        await self._let_slash_commands_through(room)
+        await self._once(room, "addresses", self._addresses())
+        self.complete = await self._furnish(room, channel, made)
         await self._once(room, "question", self._question)
         return room
+
+    def _addresses(self) -> Reply:
+        """For other systems. The token itself never reaches a chat."""
+        base = f"{self._house.public_url}/api/apps/private/{self._house.app_id}/{MASKED}"
+        show = Press(Words("endpoints.button"), typed("endpoints"))
+        return Reply("setup.addresses", {"masked": MASKED}, buttons=(show,), link=base, layout="setup_addresses")
+
+    async def _furnish(self, room: RoomId, channel: Json, made: bool) -> bool:
+        """Whether all of it could be done. A step that fails keeps no other one from being tried."""
+        steps: dict[str, Callable[[], Awaitable[None]]] = {
+            "topic": lambda: self._topic(room, channel, made),
+            "description": lambda: self._description(room, channel, made),
+            "members": lambda: self._invite(room),
+            "slash commands": lambda: self._let_slash_commands_through(room),
+        }
+        failed = list(steps)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for name, step in steps.items():
+                    try:
+                        await step()
+                        failed.remove(name)
+                    except BotError as error:
+                        log.warning("setup channel, %s: %s", name, error)
+        except TimeoutError:
+            log.warning("setup channel: no time for %s", ", ".join(failed))
+        return not failed
 
     async def _find_or_make(self) -> tuple[Json, bool]:
         known = await self._registry.fact(SETUP_ROOM)
@@ -78,18 +116,21 @@ class SetupChannel:
         yield self._name
         yield from (f"{self._name}-{number}" for number in range(2, _MOST_NAMES + 1))
 
-    async def _furnish(self, room: RoomId, channel: Json, made: bool) -> None:
+    async def _topic(self, room: RoomId, channel: Json, made: bool) -> None:
         """What people wrote there themselves is left alone."""
-        try:
-            if made or not channel.get("topic"):
-                await self._admin.set_topic(room, self._t("setup.topic"))
-            if made or not channel.get("description"):
-                await self._admin.set_description(room, self._t("setup.description"))
-        except Refused as error:
-            log.warning("the setup channel keeps its topic and description: %s", error)
+        if made or not channel.get("topic"):
+            await self._admin.set_topic(room, self._t("setup.topic"))
+
+    async def _description(self, room: RoomId, channel: Json, made: bool) -> None:
+        if made or not channel.get("description"):
+            await self._admin.set_description(room, self._t("setup.description"))
 
     async def _invite(self, room: RoomId) -> None:
-        present = {name.casefold() for name in await self._admin.members(room)}
+        try:
+            present = {name.casefold() for name in await self._admin.members(room)}
+        except Refused as error:
+            log.info("members of the setup channel cannot be listed, all are invited: %s", error)
+            present = set()
         failed = []
         for name in self._members:
             if name.casefold() in present:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.chatops.command import House
 from bot.chatops.setup_channel import SLASH_SETTING, SetupChannel
 from bot.errors import BotError
 from bot.model import RoomId
@@ -21,6 +22,7 @@ from bot.translations import translator
 from commands import account
 from tests.adapters.rocketchat_stage import HurriedClock, Stage
 from tests.adapters.rocketchat_stage import stage as set_up
+from tests.chatops.desk import PUBLIC, TOKEN
 
 NAME = "omnichannel-whatsapp-cloud-api-setup"
 
@@ -41,6 +43,7 @@ def channel(stage: Stage, folder: Path, members: Sequence[str] = ()) -> SetupCha
         name=NAME,
         members=members,
         question=account.question(),
+        house=House(PUBLIC, "app", "https://sign.up/", ("admin",), api_token=TOKEN),
     )
 
 

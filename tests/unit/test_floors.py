@@ -16,6 +16,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.web", "commands"),
     ("bot.whatsapp.client", "bot.rocketchat.realtime", "bot.rocketchat.rest", "bot.rocketchat.livechat",
      "bot.rocketchat.credentials", "bot.rocketchat.http", "bot.rocketchat.files", "bot.storage", "bot.callbacks"),
+    ("bot.startup",),
     ("bot.app",),
     ("bot.stage",),
     ("bot.demo",),

@@ -1,0 +1,119 @@
+"""What a started bot knows only once Rocket.Chat has answered, and how it comes to know it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from bot import VERSION
+from bot.chatops.dispatcher import Account, Dispatcher
+from bot.chatops.setup_channel import SetupChannel
+from bot.config import Settings
+from bot.errors import BotError, Unreachable
+from bot.model import RoomId
+from bot.ports import Clock, Condition, Entry, Journal, Outcome, WorkspaceAdmin
+from bot.relay.listener import Listener
+from bot.web.health import Health
+
+log = logging.getLogger(__name__)
+
+_AGAIN = 300.0
+"""Seconds until what could not be done for the setup channel is tried again; then twice as long, up to a day."""
+
+
+class Bot:
+    """A started bot: how it is, and what its parts must know of each other only once Rocket.Chat has answered."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.ready = asyncio.Event()
+        self.listener: Listener | None = None
+        self.account: Account | None = None
+        self.setup_room: RoomId | None = None
+        self.dispatcher: Dispatcher | None = None
+        self.waits_for = "Rocket.Chat"
+
+    async def health(self) -> Health:
+        told = {"rocketchat": "connected" if self._connected else "away", **await self.journal.counts()}
+        return Health(self.ready.is_set(), told if self.ready.is_set() else {"waits_for": self.waits_for, **told})
+
+    async def condition(self, admin: WorkspaceAdmin) -> Condition:
+        version = ""
+        try:
+            version = await admin.version()
+        except BotError as error:
+            log.info("Rocket.Chat does not tell its version: %s", error)
+        counts = await self.journal.counts()
+        return Condition(VERSION, version, self._connected, counts["waiting"], counts["dead"])
+
+    async def chat(self, entry: Entry) -> Outcome:
+        """Handler of what people tell the bot; waits until the bot knows who it is."""
+        return await self._awake().handle(entry)
+
+    async def answers_form(self, entry: Entry) -> bool:
+        """Whether what an agent wrote in a customer's room answers a form there, and is not for the customer."""
+        return await self._awake().answers_form(entry)
+
+    def _awake(self) -> Dispatcher:
+        if self.dispatcher is None:
+            raise Unreachable("the bot is starting")
+        return self.dispatcher
+
+    async def answers_form(self, entry: Entry) -> bool:
+        """Nobody has answered a form before the bot knows who it is: until then nothing is decided."""
+        if self.dispatcher is None:
+            raise Unreachable("the bot is starting")
+        return await self.dispatcher.answers_form(entry)
+
+    async def known_setup_room(self) -> RoomId:
+        if self.setup_room is None:
+            raise Unreachable("the setup channel is not there yet")
+        return self.setup_room
+
+    @property
+    def _connected(self) -> bool:
+        return self.listener is not None and self.listener.connected
+
+
+async def begin(
+    bot: Bot,
+    *,
+    admin: WorkspaceAdmin,
+    setup: SetupChannel,
+    listener: Listener,
+    dispatcher: Callable[[Account], Dispatcher],
+    first: Iterable[Callable[[], Awaitable[object]]],
+    clock: Clock,
+) -> None:
+    """Who the bot is and where its setup channel is, tried until Rocket.Chat answers; then it is ready.
+
+    `first` has to have worked once before. What the setup channel can do without is tried again afterwards.
+    """
+    pause = 1.0
+    while True:
+        try:
+            me = await admin.me()
+            bot.account = Account(str(me["_id"]), str(me["username"]))
+            for step in first:
+                await step()
+            bot.dispatcher = dispatcher(bot.account)
+            bot.setup_room = await setup.ensure()
+            break
+        except BotError as error:
+            bot.waits_for = f"Rocket.Chat ({error})"
+            log.warning("cannot start yet, again in %.0f s: %s", pause, error)
+            await clock.sleep(pause)
+            pause = min(pause * 2, 60.0)
+    bot.waits_for = "the messages that were missed"
+    await listener.caught_up.wait()
+    bot.ready.set()
+    log.info("ready: %s listens to %s", bot.settings.server.public_url, bot.settings.rocketchat.url)
+    pause = _AGAIN
+    while not setup.complete:
+        await clock.sleep(pause)
+        pause = min(pause * 2, 86400.0)
+        with suppress(BotError):
+            await setup.ensure()
