@@ -16,7 +16,8 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
     rows: list[dict[str, Value]] = []
     for command in shown:
         rows.append({"typed": f"{SLASH} {command.name}", "summary": Words(command.summary)})
-        rows += ({"example": f"{SLASH} {command.name} {example}"} for example in command.examples)
+        examples = command.examples if one else command.examples[:1]
+        rows += ({"example": f"{SLASH} {command.name} {example}"} for example in examples)
     buttons = tuple(
         Press(Words("command.button", {"name": command.name}), typed(command.name))
         for command in shown

@@ -34,7 +34,7 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
         "python": platform.python_version(),
         "rocketchat": condition.rocketchat_version or Words("support.version_unknown"),
         "state": Words("support.connected" if condition.connected else "support.away"),
-        "waiting": condition.waiting,
+        "waiting": max(condition.waiting - 1, 0),  # this question itself is one
         "dead": condition.dead,
     }
     buttons = (Press(Words("connect.show_numbers"), typed("numbers")), endpoints.SHOW, ask)

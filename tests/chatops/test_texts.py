@@ -16,6 +16,7 @@ GROUPS = (
     "|edit|reconnect|quality|settings|support|endpoints"
 )
 KEY = re.compile(rf'"((?:{GROUPS})\.[a-z_.]*[a-z_])"')
+LIVE = ROOT / "bot" / "relay" / "live_settings.py"
 NO_TEXTS = {
     "form.page", "form.question", "form.summary", "help.list", "numbers.list", "setup.instructions", "form.submit",
     "settings.list", "support.list",
@@ -25,7 +26,7 @@ NO_TEXTS = {
 
 def named() -> set[str]:
     """Keys that stand in the sources as they are."""
-    sources = [*(ROOT / "bot" / "chatops").glob("*.py"), *(ROOT / "commands").glob("*.py")]
+    sources = [*(ROOT / "bot" / "chatops").glob("*.py"), *(ROOT / "commands").glob("*.py"), LIVE]
     sources += [*(ROOT / "bot" / "web").glob("*.py"), *(ROOT / "templates").rglob("*.j2")]
     return {key for path in sources for key in KEY.findall(path.read_text(encoding="utf-8"))} - NO_TEXTS
 
