@@ -62,12 +62,6 @@ class Bot:
             raise Unreachable("the bot is starting")
         return self.dispatcher
 
-    async def answers_form(self, entry: Entry) -> bool:
-        """Nobody has answered a form before the bot knows who it is: until then nothing is decided."""
-        if self.dispatcher is None:
-            raise Unreachable("the bot is starting")
-        return await self.dispatcher.answers_form(entry)
-
     async def known_setup_room(self) -> RoomId:
         if self.setup_room is None:
             raise Unreachable("the setup channel is not there yet")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bot.chatops.command import Press, Reply, Value, Words, visible
+from bot.chatops.command import Block, Press, Reply, Value, Words, visible
 from bot.model import Button, Post
 from bot.translations import Translate
-from bot.whatsapp.markup import inert_line
+from bot.whatsapp.markup import inert, inert_line
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "chat"
 _LONGEST = 200
@@ -48,6 +48,8 @@ class ChatView:
         match value:
             case Words(key, values):
                 return self._t(key, **self._values(values))
+            case Block(text):
+                return "\n".join(f"> {line}" for line in inert(text).splitlines())
             case str():
                 return inert_line(value, _LONGEST) + ("…" if len(value) > _LONGEST else "")
         return value
@@ -59,4 +61,9 @@ class ChatView:
 
 def _plain(value: Value) -> str | int:
     """Button labels are shown as they are; markup in them is no markup."""
-    return value.key if isinstance(value, Words) else value
+    match value:
+        case Words(key):
+            return key
+        case Block(text):
+            return text
+    return value

@@ -22,6 +22,8 @@ CODE = re.compile(rf"([0-9a-f]{{{ID_LENGTH}}})\.(\d{{1,6}})")
 WORDS = ("cancel", "back", "skip", "keep", "rest", "clear", "confirm", "no", "link")
 """Control words. English always works; `form.words.<word>` of the catalogue adds others, separated by commas."""
 _MOST_BUTTONS = 10
+_MOST_OPTIONS = 40
+"""Rows of a list in chat; what is beyond can be typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,10 @@ class Dialogue:
             return await self.ask(desk, form, session)
         if word == "back":
             return self._back(form, session, fields, field)
-        if word == "rest" and _may_keep_rest(fields, field):
+        if word == "rest" and _edits(fields) and _rest_has_answers(fields, field):
             return await self.ask(desk, form, _rest_kept(session, fields))
+        if word == "clear" and _edits(fields) and not field.required:
+            word, text = None, ""
         if field.kind in ("secret", "shown") and not (word in ("keep", "skip") and _may_keep(session, field)):
             return self._page(form, session, fields, field, Words("form.secret_on_page"))
         try:
@@ -96,8 +100,9 @@ class Dialogue:
         values: dict[str, Value] = {
             "at": asked.index(field) + 1 if field in asked else 1,
             "n": len(asked),
-            "label": Words(field.label),
-            "help": Words(field.help) if field.help else "",
+            "label": Words(field.label, field.about),
+            "help": Words(field.help, field.about) if field.help else "",
+            "more": max(len(field.options) - _MOST_OPTIONS, 0),
             "current": field.label_of(current),
             "note": field.note or "",
             "optional": 0 if field.required else 1,
@@ -105,7 +110,8 @@ class Dialogue:
             "problem": problem or "",
         }
         rows: list[Mapping[str, Value]] = [
-            {"n": number, "label": option.label} for number, option in enumerate(field.options, start=1)
+            {"n": number, "label": option.label}
+            for number, option in enumerate(field.options[:_MOST_OPTIONS], start=1)
         ]
         choices = [
             Press(Words("form.choice", {"label": option.label}), pick(session, str(number)))
@@ -153,9 +159,10 @@ class Dialogue:
             problem = Words("form.not_checked", {"reason": explain(error)})
         session = self._sessions.touched(replace(session, asking=AT_SUMMARY, on_page=False, shown=shown))
         rows: list[dict[str, Value]] = [
-            {"n": number, "label": Words(one.label), "value": _shown(session, one)}
+            {"n": number, "label": Words(one.label, one.about), "value": _shown(session, one)}
             for number, one in enumerate(fields, start=1)
         ]
+        rows += [{"preview": review.preview}] if review.preview else []
         rows += [{"note": note} for note in (*review.notes, *review.changes, *review.agree)]
         values: dict[str, Value] = {
             "title": review.subject or Words(f"{form.name}.title"),
@@ -202,8 +209,7 @@ class Dialogue:
             return session.secrets.get(field.name, "")
         if word == "keep" or (word == "skip" and field.default):
             return clean(field, session.answers.get(field.name, field.default))
-        empty = word == "skip" or (word == "clear" and field.default)
-        return clean(field, "" if empty else text)
+        return clean(field, "" if word == "skip" else text)
 
     # --- buttons ---
 
@@ -223,13 +229,18 @@ def _may_keep(session: FormSession, field: Field) -> bool:
 
 def _may_keep_rest(fields: Sequence[Field], field: Field) -> bool:
     """Something existing is edited, and nothing that follows has to be answered first."""
-    asked = [one for one in fields if one.is_asked]
-    rest = asked[asked.index(field) :] if field in asked else []
-    return len(rest) > 1 and any(one.default for one in fields) and all(_has_answer(one) for one in rest)
+    last = next((one for one in reversed(fields) if one.is_asked), None)
+    return field is not last and _edits(fields) and _rest_has_answers(fields, field)
 
 
-def _has_answer(field: Field) -> bool:
-    return not field.required or bool(field.default)
+def _edits(fields: Sequence[Field]) -> bool:
+    """The form changes something that exists."""
+    return any(one.default for one in fields)
+
+
+def _rest_has_answers(fields: Sequence[Field], field: Field) -> bool:
+    rest = fields[fields.index(field) :]
+    return all(bool(one.default) or not one.required for one in rest if one.is_asked)
 
 
 def _rest_kept(session: FormSession, fields: Sequence[Field]) -> FormSession:

@@ -1,7 +1,8 @@
 """What a chat message or a submitted page means, and the answer to it. The handler of `chat.message` and `form.submit`.
 
-In the setup channel ordinary talk is ignored; in a direct message everything is for the bot; elsewhere a command is
-answered with the place where it works. What is done to forms, exactly once, is `bot.chatops.filling`'s.
+In the setup channel ordinary talk is ignored; in a direct message everything is for the bot; in a customer's room it is
+commands, and the answers to a form that their author has open there; elsewhere a command is answered with the place
+where it works. What is done to forms, exactly once, is `bot.chatops.filling`'s.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from bot.chatops.command import NAME, Call, Desk, Person, Press, Reply, Words, n
 from bot.chatops.filling import Filling, button_code
 from bot.chatops.form import FormSession, explain
 from bot.chatops.leaks import holds_key, is_key, is_only_key
-from bot.chatops.office import Office
+from bot.chatops.office import CUSTOMER, Office
 from bot.chatops.sessions import Sessions
 from bot.chatops.voice import Voice
 from bot.errors import BotError, NotForYou, NotFound, Refused
@@ -23,6 +24,9 @@ from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
 
 log = logging.getLogger(__name__)
+
+OPENED_AT = "opened_at_ms"
+"""What a form in a customer's room knows from the beginning: the moment of the command, by Rocket.Chat's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,31 @@ class Dispatcher:
         call = read(message.text, self._account.username, direct=direct)
         if direct or message.room == await self._office.setup_room():
             return await self._at_home(entry, message, call, direct=direct)
+        if entry.body.get("room_type") == "l" and await self._in_customers_room(entry, message, call):
+            return await self._at_home(entry, message, call, direct=False)
         return await self._elsewhere(entry, message, call)
+
+    async def answers_form(self, entry: Entry) -> bool:
+        """Whether an agent's message in a customer's room is for the form that they have open there, not for the
+        customer: they wrote it after they had opened the form, which asks in chat."""
+        message = chat_message(entry.body["message"])
+        if message is None or entry.steps:
+            return False
+        session = await self._sessions.moved_by(entry.key)
+        if session is not None:
+            return True
+        session = await self._sessions.of(_author(message), message.room)
+        if session is None or self._sessions.is_over(session) or session.state != "open" or session.on_page:
+            return False
+        return message.at_ms > int(session.about.get(OPENED_AT, 0)) and bool(visible(message.text))
+
+    async def _in_customers_room(self, entry: Entry, message: ChatMessage, call: Call | None) -> bool:
+        """Whether there is anything to do here: a command for this place, a button, or an answer."""
+        if call is None or not call.addressed:
+            return entry.kind == "rc.message"
+        command = self._office.command(call.name)
+        of_form = button_code(call.args) is not None or self._filling.control(call.name) is not None
+        return of_form or (command is not None and command.place != "setup")
 
     async def _at_home(self, entry: Entry, message: ChatMessage, call: Call | None, *, direct: bool) -> Outcome:
         person = _author(message)
@@ -69,7 +97,11 @@ class Dispatcher:
             return await self._filling.step(entry, session, answer)
         if call is None:
             return Outcome()
-        return await self._call(entry, self._office.desk(person, message.room), call)
+        return await self._call(entry, await self._desk(entry, message), call)
+
+    async def _desk(self, entry: Entry, message: ChatMessage) -> Desk:
+        customer = await self._office.customer_of(message.room) if entry.body.get("room_type") == "l" else None
+        return self._office.desk(_author(message), message.room, entry.key, customer)
 
     def _answer(self, message: ChatMessage, call: Call | None, session: FormSession, direct: bool) -> str | None:
         """The text with which this message answers the open form; None when it is something else."""
@@ -89,7 +121,7 @@ class Dispatcher:
             return Outcome()
         command = self._office.command(call.name)
         if command is not None and command.place == "anywhere":
-            return await self._call(entry, self._office.desk(_author(message), message.room), call)
+            return await self._call(entry, await self._desk(entry, message), call)
         try:
             if _leaks(message.text, call, None, direct=False):
                 await self._take_key_back(entry, message, None)
@@ -105,7 +137,8 @@ class Dispatcher:
             await self._voice.say(entry, desk.room, _unknown(call, desk))
             return Outcome({"did": "unknown"})
         try:
-            await self._office.require(desk.person, command.roles)
+            agents = command.place == "customer" and desk.customer is not None
+            await self._office.require(desk.person, command.roles, agents=agents)
             result = await command.open(desk, call.args)
         except NotForYou as error:
             await self._voice.say(entry, desk.room, Reply(error.sentence, error.values))
@@ -117,6 +150,9 @@ class Dispatcher:
         if isinstance(result, Reply):
             await self._voice.say(entry, desk.room, result)
             return Outcome({"command": command.name})
+        if desk.customer is not None:
+            about = {**result.about, CUSTOMER: desk.customer.contact, OPENED_AT: str(entry.at_ms)}
+            result = replace(result, about=about)
         return await self._filling.open(entry, desk, result)
 
     async def _take_key_back(self, entry: Entry, message: ChatMessage, session: FormSession | None) -> None:

@@ -11,17 +11,18 @@ import json
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import phonenumbers
 
-from bot.chatops.command import Desk, Person, Reply, Words, words_document, words_of
+from bot.chatops.command import Block, Desk, Person, Reply, Words, words_document, words_of
 from bot.errors import BotError, Busy, Invalid, KeyInvalid, NotAllowed, NotForYou, NumberBlocked, Unpaid, Unsure
 from bot.model import RoomId, UserId
 from bot.translations import Translate
 
 Answers = Mapping[str, str]
-Kind = Literal["text", "secret", "choice", "phone", "long_text", "shown"]
+Kind = Literal["text", "secret", "choice", "phone", "long_text", "shown", "file"]
 LONGEST_TEXT = 1024
 LONGEST_LINE = 256
 IDLE = 30 * 60.0
@@ -44,12 +45,15 @@ class Field:
     """One question. `label` and `help` are keys; a `secret` is asked on the page only and never shown again.
 
     What is `shown` is no question: the page alone shows its `default`, perhaps a secret, to be copied; nothing of it is
-    stored. A `secret` that is not required may be kept as it is."""
+    stored. A `secret` that is not required may be kept as it is. A `file` is a link, or an upload on the page, whose
+    stored answer is what the form's `upload` makes of it."""
 
     name: str
     kind: Kind
     label: str
     help: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Fills the gaps of label and help: data."""
     required: bool = False
     options: tuple[Option, ...] = ()
     nothing: str = ""
@@ -64,15 +68,17 @@ class Field:
     """Turns what was typed into what is stored, or raises Invalid. What holds so far is not checked again."""
     most: int = 0
     """Most characters; 0: as usual for its kind."""
+    minor: bool = False
+    """Few people need it: the page has it, the chat does not ask."""
 
     @property
     def longest(self) -> int:
-        return self.most or (LONGEST_TEXT if self.kind == "long_text" else LONGEST_LINE)
+        return self.most or (LONGEST_TEXT if self.kind in ("long_text", "file") else LONGEST_LINE)
 
     @property
     def is_asked(self) -> bool:
         """A choice among nothing is no question."""
-        return not self.fixed and (self.kind != "choice" or bool(self.options) or self.required)
+        return not (self.fixed or self.minor) and (self.kind != "choice" or bool(self.options) or self.required)
 
     def label_of(self, value: str) -> str:
         """How a stored answer is shown to people."""
@@ -166,17 +172,34 @@ class Review:
     """Has to be agreed to: on the page by a button of its own, in chat as part of the summary."""
     subject: Words | None = None
     """What it is about, for a form that asks nothing."""
+    preview: Block | None = None
+    """What a customer will see of it. The page shows it and asks once more."""
     changes: tuple[Words, ...] = ()
     """What will differ afterwards. The page shows it and asks once more, as the summary in chat does."""
 
     @property
     def digest(self) -> str:
         """Names what was agreed to: agreement to one thing is not agreement to another."""
-        said = json.dumps([words_document(words) for words in (*self.changes, *self.agree)], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        said = [words_document(words) for words in (*self.changes, *self.agree)]
+        seen = self.preview.text if self.preview else ""
+        return hashlib.sha256(json.dumps([said, seen], sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def asks(self) -> bool:
+        """Whether the page asks once more."""
+        return bool(self.changes or self.agree or self.preview)
 
 
 Check = Callable[[Desk, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that somebody sent with a page; it is there only as long as it is being read."""
+
+    path: Path
+    name: str
+    mime_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +217,10 @@ class Form:
     submit: Callable[[Desk, Answers], Awaitable[Reply]]
     checks: Mapping[str, Check] = field(default_factory=dict)
     roles: tuple[str, ...] | None = None
+    agents: bool = False
+    """Opened in a customer's room it is for agents too."""
+    upload: Callable[[Desk, Answers, Uploaded], Awaitable[str]] | None = None
+    """What to store for a file; may raise Invalid. An upload that is never used must do no harm."""
 
 
 async def fields_of(form: Form, desk: Desk, filled: Answers, t: Translate) -> list[Field]:

@@ -23,11 +23,10 @@ from bot.errors import BotError, Invalid, NotForYou
 from bot.ports import Clock, Entry, Journal
 from bot.translations import Translator
 from bot.web.pages import Pages
+from bot.web.posted import LARGEST, LARGEST_WITH_FILE, Posted, stored_file
 
 log = logging.getLogger(__name__)
 
-LARGEST = 64 * 1024
-"""Bytes of a submitted form."""
 PATIENCE = 15.0
 """Seconds for which the page waits for the effect."""
 SEAL, ACT, AGREED = "seal", "act", "agreed"
@@ -77,12 +76,16 @@ class Forms:
         ticket = request.match_info["ticket"]
         if not self._same_origin(request):
             return self._message("page.foreign", 403)
-        posted = await _posted(request)
         session = await self._sessions.of_ticket(ticket)
         form = self._office.form(session.form) if session else None
         if session is None or form is None:
             return self._message("page.unknown", 404)
-        if not hmac.compare_digest(posted.get(SEAL, "").encode(), self._sessions.seal_of_page(ticket).encode()):
+        async with Posted.read(request, LARGEST_WITH_FILE if form.upload else LARGEST) as posted:
+            return await self._take(request, form, session, posted)
+
+    async def _take(self, request: web.Request, form: Form, session: FormSession, posted: Posted) -> web.Response:
+        ticket = request.match_info["ticket"]
+        if not hmac.compare_digest(posted.texts.get(SEAL, "").encode(), self._sessions.seal_of_page(ticket).encode()):
             return self._message("page.foreign", 403)
         async with self._sessions.hold(session.id):
             session = await self._sessions.get(session.id) or session
@@ -96,12 +99,12 @@ class Forms:
         return await self._result(request, form, session)
 
     async def _act(
-        self, request: web.Request, form: Form, session: FormSession, posted: Mapping[str, str]
+        self, request: web.Request, form: Form, session: FormSession, posted: Posted
     ) -> web.Response | FormSession:
         """A page to show at once, or the stored session on which an entry has to follow."""
         if self._sessions.is_over(session):
             return self._message("page.expired", 410)
-        act, desk = posted.get(ACT, ""), self._desk(session)
+        act, desk = posted.texts.get(ACT, ""), self._desk(session)
         if act == "cancel":
             session = self._sessions.touched(session).closed("cancelled")
             return await self._stored(replace(session, submission=_key(session)))
@@ -112,7 +115,7 @@ class Forms:
         session, wrong = await self._read(desk, form, fields, session, posted)
         review = Review()
         try:
-            await self._office.require(session.person, form.roles)
+            await self._office.require_of(session, form)
             if not wrong and act != "chat":
                 asked = {one.name for one in fields}
                 fields = await self._fields(form, session)
@@ -129,32 +132,35 @@ class Forms:
             wrong[""] = Words("page.not_checked", {"reason": explain(error)})
         session = await self._stored(session)
         if wrong:
-            return self._form(request, form, fields, session, posted=posted, wrong=wrong, status=422)
+            return self._form(request, form, fields, session, posted=posted.texts, wrong=wrong, status=422)
         if act == "chat":
             return session
-        if (review.changes or review.agree) and posted.get(AGREED) != review.digest:
+        if review.asks and posted.texts.get(AGREED) != review.digest:
             return self._agree(request, form, fields, session, review)
         submitted = replace(session, state="submitted", asking=AT_SUMMARY, on_page=False, shown=review.digest)
         return await self._stored(replace(submitted, submission=_key(submitted)))
 
     async def _read(
-        self, desk: Desk, form: Form, fields: Sequence[Field], session: FormSession, posted: Mapping[str, str]
+        self, desk: Desk, form: Form, fields: Sequence[Field], session: FormSession, posted: Posted
     ) -> tuple[FormSession, Wrong]:
         """Every field by itself. What is good is kept, whatever is wrong with the rest.
 
         A secret is asked about at once when only it is sent, to go on in chat."""
         wrong: Wrong = {}
-        only_secret = posted.get(ACT) == "chat"
+        only_secret = posted.texts.get(ACT) == "chat"
         for one in fields:
             if one.kind == "shown":
                 continue
-            raw = posted.get(one.name, session.answers.get(one.name, one.default))
+            raw = posted.texts.get(one.name, session.answers.get(one.name, one.default))
             if only_secret and one.kind != "secret":
                 session = _kept(session, one, raw)
                 continue
-            if one.kind == "secret" and not raw.strip() and session.is_answered(one):
+            file = posted.files.get(one.name) if one.kind == "file" else None
+            if one.kind in ("secret", "file") and not raw.strip() and file is None and session.is_answered(one):
                 continue
             try:
+                if file is not None:
+                    raw = await stored_file(form, desk, session, file)
                 session = session.with_answer(one, clean(one, raw))
                 if only_secret and one.name in form.checks:
                     await form.checks[one.name](desk, session.secrets[one.name])
@@ -215,7 +221,7 @@ class Forms:
             fields=fields,
             values=values,
             wrong=wrong or {},
-            saved={one.name for one in fields if one.kind == "secret" and session.is_answered(one)},
+            saved={one.name for one in fields if one.kind in ("secret", "file") and session.is_answered(one)},
             has_secret=any(one.kind == "secret" and one.required for one in fields),
             seal=self._sessions.seal_of_page(request.match_info["ticket"]),
         )
@@ -268,18 +274,6 @@ class Forms:
             return True
         host = urlsplit(origin).netloc.lower()
         return bool(host) and host in (request.host.lower(), self._own_host)
-
-
-async def _posted(request: web.Request) -> dict[str, str]:
-    """The text fields of the form, the first of each name; files are left out. Raises 413 beyond LARGEST."""
-    data = await request.clone(client_max_size=LARGEST).post()
-    values: dict[str, str] = {}
-    for name, value in data.items():
-        if isinstance(value, str):
-            values.setdefault(name, value)
-        elif isinstance(value, web.FileField):
-            value.file.close()
-    return values
 
 
 def _key(session: FormSession) -> str:

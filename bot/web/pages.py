@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from bot.chatops.command import Value, Words
+from bot.chatops.command import Block, Value, Words
 from bot.translations import Translator
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "web"
@@ -43,6 +45,7 @@ class Pages:
         text = self._templates.get_template(f"{name}.html.j2").render(
             t=self._t,
             say=self.say,
+            shown=shown,
             style=self._style,
             lang=self._t.language.replace("_", "-"),
             dir="rtl" if self._t.right_to_left else "ltr",
@@ -53,7 +56,21 @@ class Pages:
     def say(self, value: Value) -> str | int:
         if isinstance(value, Words):
             return self._t(value.key, **self._plain(value.values))
-        return value
+        return value.text if isinstance(value, Block) else value
 
     def _plain(self, values: Mapping[str, Value]) -> dict[str, str | int]:
         return {name: self.say(value) for name, value in values.items()}
+
+
+_MARKS = {"*": "strong", "_": "em", "~": "s"}
+_MARKED = re.compile(r"(?<![\w*_~])([*_~])(?=\S)([^\n]+?)(?<=\S)\1(?![\w*_~])")
+
+
+def shown(block: Block) -> Markup:
+    """WhatsApp's markup as the phone draws it; everything in it is text."""
+
+    def tagged(found: re.Match[str]) -> str:
+        tag = _MARKS[found[1]]
+        return f"<{tag}>{found[2]}</{tag}>"
+
+    return Markup(_MARKED.sub(tagged, str(escape(block.text))))  # noqa: S704 - escaped before the marks become tags

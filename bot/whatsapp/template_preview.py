@@ -101,3 +101,10 @@ def _said(parameter: Mapping[str, Any]) -> str:
     kind = text(parameter.get("type"))
     inner = obj(parameter.get(kind))
     return text(parameter.get("text")) or text(parameter.get(kind)) or text(inner.get("fallback_value"))
+
+
+def plain_preview(name: str, components: Sequence[object]) -> str:
+    """What can be shown of a template whose definition is not known: its name and the values."""
+    parameters = (parameter for one in map(obj, components) for parameter in items(one.get("parameters")))
+    given = [_said(parameter) for parameter in map(obj, parameters)]
+    return "\n".join(filter(None, (f"*{name}*", " · ".join(filter(None, given)))))

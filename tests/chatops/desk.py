@@ -16,9 +16,11 @@ from bot.chatops.office import SETUP_ROOM, Office
 from bot.chatops.sessions import Sessions
 from bot.config import App
 from bot.errors import BotError, KeyInvalid
-from bot.model import Button, Department, Health, MessageId, Post, RoomId, UserId
-from bot.ports import Condition, Entry, Outcome, WhatsApp, Workspace
+from bot.model import Button, Conversation, Department, Health, MessageId, Post, RoomId, UserId
+from bot.ports import Condition, Entry, Json, Outcome, WhatsApp, Workspace
 from bot.relay.live_settings import LiveSettings
+from bot.relay.template_orders import Order, Orders, Result
+from bot.relay.templates import Templates
 from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
 from bot.translations import translator
@@ -85,6 +87,7 @@ class FakeWhatsApp:
     failing: dict[str, BotError] = field(default_factory=dict)
     before_hook: Callable[[], None] = lambda: None
     refuse: BotError | None = None
+    definitions: list[Json] = field(default_factory=list)
 
     async def check(self, api_key: str) -> Health:
         self._may_fail("check")
@@ -101,9 +104,28 @@ class FakeWhatsApp:
         self._may_fail("set_webhook")
         self.hooks[api_key] = (url, dict(headers))
 
+    async def templates(self, api_key: str) -> list[Json]:
+        self._may_fail("templates")
+        return self.definitions
+
     def _may_fail(self, method: str) -> None:
         if method in self.failing:
             raise self.failing[method]
+
+
+@dataclass
+class FakeOrders:
+    """Takes orders; each recipient has got it at once."""
+
+    given: dict[str, Order] = field(default_factory=dict)
+
+    async def give(self, order: Order, *also: Entry) -> bool:
+        new = order.id not in self.given
+        self.given.setdefault(order.id, order)
+        return new
+
+    async def results(self, order: Order, timeout: float) -> list[Result]:
+        return [Result(to, "sent") for to in order.recipients]
 
 
 class Scene:
@@ -114,6 +136,8 @@ class Scene:
         self.clock = FakeClock()
         self.workspace = FakeWorkspace()
         self.whatsapp = FakeWhatsApp()
+        self.orders = FakeOrders()
+        self.customers: dict[RoomId, Conversation] = {}
         self.count = 0
         self.commands = ALL
         self.restart()
@@ -129,6 +153,8 @@ class Scene:
         self.registry = TinyRegistry(self.folder / "registry.json", vault)
         self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC)
         self.settings = LiveSettings(self.registry, App())
+        whatsapp, t = cast(WhatsApp, self.whatsapp), translator("en")
+        self.templates = Templates(self.registry, whatsapp, self.clock, lambda: self.settings.current, t)
         self.office = Office(
             workspace=cast(Workspace, self.workspace),
             registry=self.registry,
@@ -137,9 +163,15 @@ class Scene:
             house=House(PUBLIC, "app", "https://sign.up/", ("admin", "livechat-manager"), api_token=TOKEN),
             settings=self.settings,
             condition=self.condition,
+            templates=self.templates,
+            orders=cast(Orders, self.orders),
+            customer_of=self.customer_of,
             commands=self.commands,
         )
         self.dispatcher = Dispatcher(self.office, self.sessions, Account("bot", "wa.bot"), translator("en"))
+
+    async def customer_of(self, room: RoomId) -> Conversation | None:
+        return self.customers.get(room)
 
     async def condition(self) -> Condition:
         return Condition("1.2.3", self.workspace.version, True, waiting=4, dead=1)

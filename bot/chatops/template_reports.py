@@ -1,0 +1,71 @@
+"""What became of a template for each of its recipients, in words; and the handler of `template.report`, which says so
+in the room where it was asked for, once all of them are dealt with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot import errors
+from bot.chatops.command import Reply, Value, Words
+from bot.chatops.voice import Voice
+from bot.errors import BotError, Trouble
+from bot.model import RoomId
+from bot.ports import Clock, Entry, Journal, Outcome
+from bot.relay.template_orders import Order, Result, result_of
+
+ROWS = 50
+"""Recipients in one message of the report: workspaces limit how long a message may be."""
+_A_WHILE = 3.0
+_PATIENCE = 15 * 60.0
+"""Seconds after which those that still wait are reported as waiting."""
+
+
+def report_entry(order: Order) -> Entry:
+    return Entry(f"tplreport:{order.id}", f"tplreport:{order.id}", "template.report", order.document())
+
+
+def report(order: Order, results: Sequence[Result]) -> list[Reply]:
+    """In as many messages as it needs."""
+    counts: dict[str, Value] = {state: sum(one.state == state for one in results) for state in ("sent", "failed")}
+    about: dict[str, Value] = {"template": str(order.template["name"]), "n": len(results), **counts}
+    rows: list[Mapping[str, Value]] = [
+        {"to": f"+{one.to}" if one.to.isdecimal() else one.to, "result": _words(one)} for one in results
+    ]
+    parts = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
+    return [
+        Reply("send-template.result", {**about, "first": number == 0}, tuple(part), layout="template_result")
+        for number, part in enumerate(parts)
+    ]
+
+
+def _words(result: Result) -> Words:
+    """The journal keeps an error by its name and what the server said; the sentence belongs to the name."""
+    if result.state in ("sent", "waiting"):
+        return Words(f"send-template.{result.state}")
+    name, _, said = result.why.partition(": ")
+    error = vars(errors).get(name)
+    sentence = error.sentence if isinstance(error, type) and issubclass(error, BotError) else BotError.sentence
+    values: Mapping[str, Value] = {"reason": Words(sentence, {"said": said})}
+    return Words(f"send-template.{result.state}", values)
+
+
+class TemplateReports:
+    def __init__(self, journal: Journal, clock: Clock, voice: Voice) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._voice = voice
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        order = Order.of(entry.body)
+        until = self._clock.now() + _A_WHILE
+        results = []
+        for to, key in zip(order.recipients, order.keys(), strict=True):
+            stored = await self._journal.closed(key, max(until - self._clock.now(), 0.0))
+            results.append(result_of(to, stored or await self._journal.find(key)))
+        waiting = sum(result.state == "waiting" for result in results)
+        if waiting and self._clock.now() - entry.first_at < _PATIENCE:
+            raise Trouble(f"{waiting} recipients are not dealt with yet", after=2.0)
+        for number, reply in enumerate(report(order, results)):
+            await self._voice.say(entry, RoomId(order.room), reply, str(number) if number else "")
+        return Outcome({"recipients": len(results), "waiting": waiting})

@@ -1,0 +1,237 @@
+"""`POST …/templateMessage`: other programs send a template to up to 250 people at once.
+
+Request and answers are those of the original app (developer.rocket.chat: send template messages), so that callers
+change only the host and the key. What is added: an `Idempotency-Key` header, under which a request is done once however
+often it is sent, and errors that say where in the request they are.
+
+200 means that the request is on the disk. Whether a number is on WhatsApp is told later, by status: the Cloud API has
+no contact check, so `invalidContacts` holds only what is no phone number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from bot.chatops.command import House
+from bot.errors import BotError, Busy, Refused
+from bot.model import Department, Number
+from bot.ports import Journal, Registry, Workspace
+from bot.relay.api_token import is_token
+from bot.relay.targets import Target
+from bot.relay.template_orders import Order, Orders
+from bot.relay.templates import Templates
+from bot.web.template_request import MOST, TemplateMessage, first_problem, problem_of_parameters
+from bot.whatsapp.raw import line
+from bot.whatsapp.template_preview import plain_preview, values_of
+from bot.whatsapp.template_send import arranged
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LARGEST = 512 * 1024
+"""Bytes of a request."""
+_LONGEST_KEY = 255
+_PHONE = re.compile(r"\+?\d{7,15}", re.ASCII)
+_NUMBER = re.compile(r"\d{5,20}", re.ASCII)
+"""A phone number, or the id that Meta has for one of a business."""
+_SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]|(?<!^)\+")
+
+
+class _No(Exception):
+    """An answer that is not 200."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class TemplateApi:
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        journal: Journal,
+        workspace: Workspace,
+        templates: Templates,
+        orders: Orders,
+        house: House,
+        setup_channel: str,
+        closing: Callable[[], bool],
+    ) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._workspace = workspace
+        self._templates = templates
+        self._orders = orders
+        self._path = f"/api/apps/private/{house.app_id}/{{key}}/templateMessage"
+        self._token = house.api_token
+        self._setup_channel = setup_channel
+        self._closing = closing
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post(self._path, self.send)]
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Send a template message.
+
+        200 accepted, it will be sent · 400 the request is wrong, the text says where · 401 wrong key ·
+        413 too large · 422 this Idempotency-Key was used for another request · 500 trouble on this side ·
+        503 not now, send it again."""
+        try:
+            if not is_token(request.match_info["key"], self._token):
+                raise _No(401, "The key in the address is not valid.")
+            if self._closing():
+                raise _No(503, "The bot is stopping. Send the request again in a moment.")
+            asked = _read(await _body(request))
+            recipients, invalid = _contacts(asked.phoneNumbers)
+            if recipients:
+                await self._accept(request, asked, recipients)
+            return web.json_response({"success": True, **({"invalidContacts": invalid} if invalid else {})})
+        except _No as no:
+            return web.json_response({"success": False, "error": no.text}, status=no.status)
+        except BotError as error:
+            log.warning("a templateMessage request could not be taken: %s", error)
+            status = 503 if isinstance(error, Busy) else 500
+            text = f"Error occurred while processing request. Details: {error}"
+            return web.json_response({"success": False, "error": text}, status=status)
+        except Exception:
+            log.exception("a templateMessage request failed")
+            text = "Error occurred while processing request. Details: internal error"
+            return web.json_response({"success": False, "error": text}, status=500)
+
+    async def _accept(self, request: web.Request, asked: TemplateMessage, recipients: tuple[str, ...]) -> None:
+        number = await self._number(asked.connectedWhatsAppNo)
+        target = Target(await self._agent(asked.targetAgent), await self._department(asked.targetDepartment))
+        template = arranged(asked.template.model_dump(exclude_none=True))
+        order = Order(
+            id=_id(request.headers.get("Idempotency-Key")),
+            number=number.id,
+            template=template,
+            recipients=recipients,
+            preview=await self._preview(number, template),
+            target=target,
+            fingerprint=hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:32],
+        )
+        if await self._orders.give(order):
+            return
+        earlier = await self._journal.find(order.key)
+        known = (earlier.result or earlier.entry.body).get("fingerprint") if earlier is not None else None
+        if known != order.fingerprint:
+            raise _No(422, "This Idempotency-Key was used for another request.")
+
+    async def _number(self, asked: str) -> Number:
+        digits = _SEPARATORS.sub("", asked).lstrip("+")
+        if not _NUMBER.fullmatch(digits):
+            raise _No(
+                400,
+                f"Connected WhatsApp Number (connectedWhatsAppNo) i.e. {line(asked, 60)} is not a valid WhatsApp "
+                "contact. Contact Status is invalid",
+            )
+        found = [one for one in await self._registry.numbers() if one.connected_at]
+        for one in found:
+            if digits in (one.id, one.phone_number_id):
+                return one
+        raise _No(
+            400,
+            f"Error! Connected WhatsApp Number (connectedWhatsAppNo) i.e. {line(asked, 60)} has not been registered "
+            f"yet on Rocket.Chat. Please goto #{self._setup_channel} channel and connect this WhatsApp number first "
+            "there before sending this request again.",
+        )
+
+    async def _agent(self, username: str | None) -> str:
+        if not username:
+            return ""
+        found: str | None = await _as_far_as_allowed(lambda: self._workspace.agent(username), username)
+        if found is None:
+            raise _No(400, f"No Agent found with username {line(username, 100)}")
+        return username.lstrip("@")
+
+    async def _department(self, wanted: str | None) -> str:
+        """By id, or by name in any case."""
+        if not wanted:
+            return ""
+        unknown: list[Department] = [Department(wanted, wanted)]
+        found = await _as_far_as_allowed(self._workspace.departments, unknown)
+        by_name = [one for one in found if one.name.casefold() == wanted.casefold()]
+        for one in (*(one for one in found if one.id == wanted), *by_name):
+            if one.enabled:
+                return one.id
+        raise _No(400, f"No Department found with id/Name {line(wanted, 100)}")
+
+    async def _preview(self, number: Number, template: dict[str, Any]) -> str:
+        """With the definition if it is known; without asking anybody."""
+        shelf = await self._templates.known(number)
+        found = shelf.find(f"{template['name']}|{template['language']['code']}") if shelf else None
+        components = template.get("components", [])
+        if found is None:
+            return plain_preview(template["name"], components)
+        return self._templates.preview(found, values_of(found, components))
+
+
+async def _as_far_as_allowed(ask: Callable[[], Awaitable[T]], otherwise: T) -> T:
+    """When the bot's account may not look, the caller is believed; an unknown target is passed over later."""
+    try:
+        return await ask()
+    except Refused as error:
+        log.warning("a target of templateMessage could not be checked: %s", error)
+        return otherwise
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.clone(client_max_size=LARGEST).read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _No(413, f"The request is larger than {LARGEST} bytes.") from None
+
+
+def _read(body: bytes) -> TemplateMessage:
+    try:
+        data = json.loads(body)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _No(400, f"The request is not valid JSON: {error.msg}, {where}") from None
+    except (ValueError, RecursionError):
+        raise _No(400, "The request is not valid JSON in UTF-8.") from None
+    numbers = data.get("phoneNumbers") if isinstance(data, dict) else None
+    if isinstance(numbers, list) and len(numbers) > MOST:
+        raise _No(400, f"Too many phone numbers! Please make sure that phoneNumbers are <= {MOST}")
+    try:
+        asked = TemplateMessage.model_validate(data)
+    except ValidationError as error:
+        raise _No(400, first_problem(error)) from None
+    problem = problem_of_parameters(asked)
+    if problem:
+        raise _No(400, problem)
+    return asked
+
+
+def _contacts(numbers: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Digits of each number once, and what is no phone number, as it was given."""
+    read = {given: _phone(given) for given in numbers}
+    good = dict.fromkeys(digits for digits in read.values() if digits)
+    return tuple(good), [line(given, 100) for given, digits in read.items() if not digits]
+
+
+def _phone(given: str) -> str | None:
+    """`+49 170 1234567` → `491701234567`. As typed: WhatsApp alone knows which numbers there are."""
+    compact = _SEPARATORS.sub("", given)
+    return compact.lstrip("+") if _PHONE.fullmatch(compact) else None
+
+
+def _id(key: str | None) -> str:
+    if not key:
+        return uuid.uuid4().hex
+    if len(key) > _LONGEST_KEY:
+        raise _No(400, f"The Idempotency-Key is longer than {_LONGEST_KEY} characters.")
+    return hashlib.sha256(f"idempotency {key}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
