@@ -133,8 +133,10 @@ class InboundMedia:
         soon = isinstance(error, Busy) and (error.after or 0) <= _LONGEST_WAIT
         if soon and entry.tries < PATIENCE:
             raise error
+        reason = self._t("room.file_later", reason=self._reason(error))
+        shown = await self._line(entry, number, message, words, reason)
         await self._journal.append(_later(entry, number, message))
-        return await self._line(entry, number, message, words, self._t("room.file_later", reason=self._reason(error)))
+        return shown
 
     async def __call__(self, entry: Entry) -> Outcome:
         number = await self._registry.number(NumberId(entry.source))

@@ -187,14 +187,23 @@ async def test_a_file_that_cannot_be_fetched_yet_follows_later_and_holds_nothing
         await stage.customer.write(stage.number, "hi")
         room = await stage.agent_reads("hi")
         stage.wa.levers.add(r"^/\d+$", status=401, body={"meta": {"developer_message": "Invalid api_key"}})
-        wamid = await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
+        await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
         await stage.rc.until(lambda: files(stage, room))
         _, line, late = posted(stage, room)
         assert "look" in line["msg"]
         assert "it follows here when it can" in line["msg"]
         assert content(stage, late) == PNG
         assert "could not be fetched at first" in late["msg"]
-        await stage.rc.write(stage.agent, room, f"[ ]({stage.rc.url}/live/{room}?msg={late['_id']}) thanks")
+
+
+async def test_an_agent_s_quote_of_a_file_is_a_quote_on_the_phone() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        wamid = await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
+        await stage.customer.write(stage.number, "next")
+        room = await stage.agent_reads("next")
+        file = posted(stage, room)[0]
+        await stage.rc.write(stage.agent, room, f"[ ]({stage.rc.url}/live/{room}?msg={file['_id']}) thanks")
         await stage.customer_reads("thanks")
         assert stage.customer.received[-1].body["context"]["message_id"] == wamid
 
