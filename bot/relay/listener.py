@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from bot.chatops import command
-from bot.errors import BotError, Refused
+from bot.errors import BotError, NotAllowed, Refused
 from bot.model import MessageId, RoomId, UserId
 from bot.ports import Clock, Entry, Heard, Journal, Json, Lost, Ready, Stream, Workspace
 from bot.relay.afterwards import Afterwards
 from bot.relay.conversations import Conversations
+from bot.relay.notices import SETUP, notice
 from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ MARK = "heard"
 MARGIN = 60.0
 """Seconds read again before the mark: link previews delay events by up to 10 s, and servers' clocks differ a little."""
 PERIOD = 180.0
-_MARK_EVERY = 5.0
+_OLDEST_LIVE = 3600.0
+"""An old message is shown again when somebody reacts to it; one that was never ours is not news."""
 _COMMAND_LIFE = 900.0
 """A command that was typed longer ago than this while the bot was away is not acted upon any more."""
 _BATCH = 200
@@ -61,8 +63,11 @@ class Listener:
         self._queue: asyncio.Queue[Heard] = asyncio.Queue(maxsize=10_000)
         self._bot = UserId("")
         self._catch_up_now = asyncio.Event()
-        self._marked = 0.0
-        self._marked_when = 0.0
+        self._newest = 0.0
+        """The latest moment of the server's clock that was seen. The local clock may differ, and is never used."""
+        self._owes = True
+        """A gap has not been read over REST yet."""
+        self._marked = False
         self._gap = asyncio.Event()
         """Set while there is no gap: what was missed stands in the journal, so what comes live may follow it."""
         self.connected = False
@@ -81,6 +86,7 @@ class Listener:
         match event:
             case Ready(user):
                 self._bot, self.connected = user, True
+                self._owes = True
                 self._gap.clear()
                 self._catch_up_now.set()
             case Lost(why):
@@ -99,9 +105,9 @@ class Listener:
             entries = [entry for one in heard if (entry := self._entry(one)) is not None]
             if entries:
                 await self._journal.append(*entries)
-            self._marked = max([self._marked, *(changed_at(one.message) for one in heard)])
-            if self._clock.now() - self._marked_when > _MARK_EVERY and self.caught_up.is_set():
-                await self._set_mark(self._marked)
+            self._newest = max([self._newest, *(changed_at(one.message) for one in heard)])
+            if not self._marked and not self._owes:
+                await self._mark_first(self._newest)
 
     def _entry(self, heard: Heard) -> Entry | None:
         message = heard.message
@@ -111,11 +117,14 @@ class Listener:
             if self._conversations.surely_foreign(room):
                 return None
             if is_for_customer(message, self._bot):
-                return for_customer(message)
+                return for_customer(message) if self._is_news(message) else None
             return self._afterwards.entry(message, self._bot)
         if heard.room_type == "d" or room == self._setup_room() or called:
             return for_bot(message, heard.room_type, self._bot)
         return None
+
+    def _is_news(self, message: Json) -> bool:
+        return changed_at({"ts": message.get("ts")}) > self._newest - _OLDEST_LIVE
 
     def _calls_the_bot(self, message: Json) -> bool:
         """An agent who calls the bot from a customer's room does not mean the customer."""
@@ -128,10 +137,12 @@ class Listener:
             self._catch_up_now.clear()
             try:
                 await self.catch_up()
-                failed = 0
+                failed, self._owes = 0, False
                 self.caught_up.set()
             except Refused as error:
                 log.warning("Rocket.Chat does not let the bot read what it missed: %s", error)
+                if isinstance(error, NotAllowed):
+                    await self._journal.append(notice("may not see rooms", SETUP, "notice.may_not_see_rooms"))
                 self.caught_up.set()  # asking again would not help, and live messages still come
             except BotError as error:
                 log.warning("catch-up failed, again in a while: %s", error)
@@ -149,25 +160,44 @@ class Listener:
             await asyncio.gather(pause, again, return_exceptions=True)
 
     async def catch_up(self) -> None:
-        """Reads what changed since the mark. At the very first start there is nothing of ours that could be missed."""
+        """Reads over REST what changed since the mark, whether or not it was heard live.
+
+        The mark moves to what was known of the server's clock when the reading began: live events never move it, so
+        one that the bus dropped is found here.
+        """
         stored = await self._journal.mark(MARK)
-        if stored is None:
-            await self._set_mark(self._clock.now() - MARGIN)
-            return
-        since = float(stored) - MARGIN
-        newest = float(stored)
+        self._marked = stored is not None
+        began = self._newest
+        since = float(stored) - MARGIN if stored is not None else await self._first_moment()
         for room in await self._workspace.rooms_since(since):
             if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
                 continue
             missed = await self._workspace.messages_since(room, since)
+            self._newest = max([self._newest, *map(changed_at, missed)])
             await self._journal.append(*self._missed(missed, since))
-            newest = max([newest, *map(changed_at, missed)])
         setup = self._setup_room()
         for room in {*await self._form_rooms(), *([setup] if setup else [])}:
-            missed = await self._workspace.messages_since(room, max(since, self._clock.now() - _COMMAND_LIFE))
-            entries = [for_bot(message, "p" if room == setup else "d", self._bot) for message in missed]
+            missed = await self._workspace.messages_since(room, since)
+            self._newest = max([self._newest, *map(changed_at, missed)])
+            young = [one for one in missed if changed_at({"ts": one.get("ts")}) > self._newest - _COMMAND_LIFE]
+            entries = [for_bot(message, "p" if room == setup else "d", self._bot) for message in young]
             await self._journal.append(*(entry for entry in entries if entry is not None))
-        await self._set_mark(max(newest, self._marked))
+        if stored is None:
+            await self._mark_first(self._newest)
+        else:
+            await self._journal.set_mark(MARK, str(max(float(stored), began or self._newest)))
+
+    async def _first_moment(self) -> float:
+        """Where to begin without a mark: at the last thing that happened in the setup channel, else with what changes
+        from now on. No conversation of ours can be older than that channel."""
+        setup = self._setup_room()
+        told = await self._workspace.messages_since(setup, 0.0) if setup else []
+        return max(map(changed_at, told), default=self._clock.now()) - MARGIN
+
+    async def _mark_first(self, moment: float) -> None:
+        if moment:
+            self._marked = True
+            await self._journal.set_mark(MARK, str(moment))
 
     def _missed(self, messages: list[Json], since: float) -> list[Entry]:
         """As live, and besides: a message that was written *and* edited in the gap goes out as it now stands."""
@@ -183,10 +213,6 @@ class Listener:
             elif (entry := self._afterwards.entry(message, self._bot)) is not None:
                 entries.append(entry)
         return entries
-
-    async def _set_mark(self, moment: float) -> None:
-        self._marked, self._marked_when = max(self._marked, moment), self._clock.now()
-        await self._journal.set_mark(MARK, str(self._marked))
 
 
 def for_customer(message: Json) -> Entry:
