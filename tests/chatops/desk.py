@@ -85,6 +85,8 @@ class FakeWhatsApp:
     keys: dict[str, Health] = field(default_factory=lambda: {KEY: Health("AVAILABLE", PHONE, "pn1", "Demo Shop")})
     hooks: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
     failing: dict[str, BotError] = field(default_factory=dict)
+    keeps: str = ""
+    """An address that is registered whatever the bot asks for."""
     before_hook: Callable[[], None] = lambda: None
     refuse: BotError | None = None
     definitions: list[Json] = field(default_factory=list)
@@ -102,7 +104,7 @@ class FakeWhatsApp:
     async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None:
         self.before_hook()
         self._may_fail("set_webhook")
-        self.hooks[api_key] = (url, dict(headers))
+        self.hooks[api_key] = (self.keeps or url, dict(headers))
 
     async def templates(self, api_key: str) -> list[Json]:
         self._may_fail("templates")

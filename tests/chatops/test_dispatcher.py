@@ -255,5 +255,7 @@ async def test_help_lists_what_works_and_nothing_else(scene: Scene) -> None:
     assert [line.split("`")[1] for line in text.splitlines() if line.startswith("- ")] == [
         "/whatsapp-360d-cloud connect",
         "/whatsapp-360d-cloud numbers",
+        "/whatsapp-360d-cloud settings",
+        "/whatsapp-360d-cloud support",
         "/whatsapp-360d-cloud help",
     ]

@@ -2,8 +2,9 @@
 
 from bot.errors import KeyInvalid, Unreachable
 from bot.model import Health, Number, NumberId
-from tests.chatops.desk import KEY, PHONE, Scene, button, labels
+from tests.chatops.desk import KEY, PHONE, PUBLIC, Scene, button, labels
 
+OURS = f"{PUBLIC}/api/apps/private/app/path/incoming"
 NUMBERS = "!whatsapp-360d-cloud numbers"
 
 
@@ -24,15 +25,61 @@ async def test_none_connected_leads_to_connect(scene: Scene) -> None:
 
 async def test_a_number_shows_name_department_and_health(scene: Scene) -> None:
     await connect(scene)
-    scene.whatsapp.keys[KEY] = Health("LIMITED", problems=("quality is low",))
+    scene.whatsapp.hooks[KEY] = (OURS, {})
+    scene.whatsapp.keys[KEY] = Health("LIMITED", quality="YELLOW", problems=("quality is low",))
 
     told = await scene.one(NUMBERS)
 
     assert "One WhatsApp number is connected" in told.text
     assert f"**{PHONE}**" in told.text
     assert "Department: No department" in told.text
-    assert "with limits (quality is low)" in told.text
-    assert labels(told) == [f"Disconnect {PHONE}", "Connect WhatsApp Number"]
+    assert "with limits (quality is low). Quality: medium" in told.text
+    assert "Connected: 1970-01-01 00:00 UTC" in told.text
+    assert "Its messages come here." in told.text
+    assert labels(told) == [f"Edit {PHONE}", f"Disconnect {PHONE}", "Connect WhatsApp Number"]
+
+
+async def test_messages_that_go_elsewhere_are_said_and_can_be_brought_back(scene: Scene) -> None:
+    await connect(scene)
+    scene.whatsapp.hooks[KEY] = ("https://user:secret@other.example/hook?token=hidden", {})
+
+    told = await scene.one(NUMBERS)
+
+    assert "Its messages go to another system: other.example/hook." in told.text
+    assert not any(word in told.text for word in ("secret", "hidden"))
+    ask = (await scene.press(told, f"Receive messages of {PHONE} here"))[0]
+    assert "A system that receives them now receives them no longer." in ask.text
+    assert scene.whatsapp.hooks[KEY][0].startswith("https://user")
+
+    done = (await scene.press(ask, "Yes, receive them here"))[0]
+
+    assert done.text == f"Messages of {PHONE} come here now."
+    assert scene.whatsapp.hooks[KEY] == (OURS, {"X-Webhook-Secret": "secret"})
+    assert f"Receive messages of {PHONE} here" not in labels(await scene.one(NUMBERS))
+
+
+async def test_a_number_without_any_address_is_said(scene: Scene) -> None:
+    await connect(scene)
+
+    assert "Its messages go nowhere" in (await scene.one(NUMBERS)).text
+
+
+async def test_an_address_that_cannot_be_asked_is_not_guessed(scene: Scene) -> None:
+    await connect(scene)
+    scene.whatsapp.failing["webhook"] = Unreachable("gone")
+
+    told = await scene.one(NUMBERS)
+
+    assert "Its messages" not in told.text
+    assert not any("Receive" in label for label in labels(told))
+
+
+async def test_a_number_among_several_has_to_be_named(scene: Scene) -> None:
+    await connect(scene, 2)
+
+    for what in ("edit", "disconnect"):
+        told = await scene.one(f"{NUMBERS} {what}")
+        assert f"`/whatsapp-360d-cloud numbers {what} +49151123456700`" in told.text
 
 
 async def test_health_that_cannot_be_asked_is_said_of_that_number_only(scene: Scene) -> None:
@@ -66,7 +113,8 @@ async def test_many_numbers_come_in_pages(scene: Scene) -> None:
     third = await scene.press((await scene.press(first, "More"))[0], "More")
 
     assert "Page 3 of 3" in third[0].text
-    assert labels(third[0]) == [*(f"Disconnect +491511234567{n}" for n in (20, 21, 22)), "Connect WhatsApp Number"]
+    asked = [f"{what} +491511234567{n}" for n in (20, 21, 22) for what in ("Edit", "Disconnect")]
+    assert [label for label in labels(third[0]) if "Receive" not in label] == [*asked, "Connect WhatsApp Number"]
     assert "Page 3 of 3" in (await scene.one(f"{NUMBERS} 999")).text
     assert "Page 1 of 3" in (await scene.one(f"{NUMBERS} 0")).text
 

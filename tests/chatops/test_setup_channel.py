@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.chatops import setup_channel
 from bot.chatops.command import House
 from bot.chatops.setup_channel import SLASH_SETTING, SetupChannel
 from bot.errors import BotError
@@ -164,7 +165,7 @@ async def test_slash_commands_are_let_through_where_the_account_may(tmp_path: Pa
         room = await channel(stage, tmp_path).ensure()
 
         assert stage.rc.settings[SLASH_SETTING] is True
-        assert len(texts(stage, room)) == 2
+        assert len(texts(stage, room)) == 3
 
 
 async def test_where_it_may_not_one_line_says_who_must_do_what(stage: Stage, tmp_path: Path) -> None:
@@ -194,4 +195,68 @@ async def test_a_start_that_broke_halfway_is_finished_by_the_next(stage: Stage, 
 
     assert [room["name"] for room in stage.rc.rooms.values() if room["t"] == "p"] == [NAME]
     said = texts(stage, room)
-    assert len(said) == len(set(said)) == 3
+    assert len(said) == len(set(said)) == 4
+
+
+TRIMMINGS = ["groups.setTopic", "groups.setDescription", "groups.members", "groups.invite", "settings.public"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, {}), (500, {}), (429, {}), (403, {}), (200, []), (200, "<html>")], ids=str
+)
+async def test_what_is_not_needed_never_stops_the_start(
+    stage: Stage, tmp_path: Path, status: int, body: Any
+) -> None:
+    for path in TRIMMINGS:
+        stage.rc.levers.add(path, status=status, body=body, times=99)
+    setup = channel(stage, tmp_path, ["anna"])
+
+    room = await setup.ensure()
+
+    assert "Do you currently have a 360Dialog account?" in texts(stage, room)[-1]
+    stage.rc.levers.clear()
+    await setup.ensure()
+    assert setup.complete
+    assert "anna" in await stage.admin.members(room)
+    assert texts(stage, room) == list(dict.fromkeys(texts(stage, room))), "nothing is said twice"
+
+
+async def test_a_step_that_fails_is_tried_again_and_the_others_are_not_held_back(
+    stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.rc.levers.add("groups.setTopic", status=500, times=1)
+    setup = channel(stage, tmp_path, ["anna"])
+
+    room = await setup.ensure()
+
+    assert not setup.complete
+    assert "setup channel, topic" in caplog.text
+    assert "anna" in await stage.admin.members(room)
+    await setup.ensure()
+    assert setup.complete
+    assert stage.rc.rooms[room]["topic"]
+
+
+async def test_a_server_that_hangs_costs_its_patience_once(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup_channel, "PATIENCE", 0.2)
+    stage.rc.levers.add("groups.setTopic", delay=2.0, times=1)
+    setup = channel(stage, tmp_path)
+
+    room = await setup.ensure()
+
+    assert "Do you currently have a 360Dialog account?" in texts(stage, room)[-1]
+    assert not setup.complete
+
+
+async def test_the_addresses_are_shown_once_and_without_the_token(stage: Stage, tmp_path: Path) -> None:
+    room = await channel(stage, tmp_path).ensure()
+    await channel(stage, tmp_path).ensure()
+
+    told = [m for m in stage.rc.messages(room) if "templateMessage" in m["msg"]]
+    assert len(told) == 1
+    assert f"`POST {PUBLIC}/api/apps/private/app/•••/templateMessage`" in told[0]["msg"]
+    assert f"`GET {PUBLIC}/api/apps/private/app/•••/authSuccess`" in told[0]["msg"]
+    assert buttons(told[0]) == [("Show the addresses", "!whatsapp-360d-cloud endpoints")]
+    assert TOKEN not in str(stage.rc.messages(room))

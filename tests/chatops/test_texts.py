@@ -15,7 +15,7 @@ GROUPS = (
     "command|help|account|key|form|connect|numbers|disconnect|health|page|setup"
     "|edit|reconnect|quality|settings|support|endpoints"
 )
-KEY = re.compile(rf'"((?:{GROUPS})\.[a-z_.]*[a-z_])"')
+KEY = re.compile(rf'"((?:{GROUPS})\.[a-z0-9_.]*[a-z0-9_])"')
 LIVE = ROOT / "bot" / "relay" / "live_settings.py"
 NO_TEXTS = {
     "form.page", "form.question", "form.summary", "help.list", "numbers.list", "setup.instructions", "form.submit",
