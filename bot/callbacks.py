@@ -17,10 +17,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bot.errors import RateLimited, Refused, Trouble, Unreachable
+from bot.errors import AddressNotAllowed, RateLimited, Refused, Trouble, Unreachable
 from bot.ports import Json, Outgoing
 
-_PRIVATE = "the address leads into a private network, which only the configuration file may allow"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -62,11 +61,11 @@ class Callbacks:
         try:
             address = URL(url)
         except ValueError:
-            raise Refused("this is no address") from None
+            raise AddressNotAllowed("no address") from None
         if address.scheme not in ("http", "https") or not address.raw_host:
-            raise Refused("the address must begin with https:// or http://")
+            raise AddressNotAllowed("not https or http")
         if not private and _is_literal(address.raw_host) and not is_public(address.raw_host):
-            raise Refused(_PRIVATE)
+            raise AddressNotAllowed("private network")
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         session = self._any if private else self._public
         try:
@@ -76,11 +75,11 @@ class Callbacks:
             ) as answer:  # fmt: skip
                 status = answer.status
         except _NotPublic:
-            raise Refused(_PRIVATE) from None
+            raise AddressNotAllowed("private network") from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable(type(error).__name__) from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise Refused(type(error).__name__) from None
+            raise AddressNotAllowed(type(error).__name__) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Trouble(type(error).__name__) from None
         if 200 <= status < 300:

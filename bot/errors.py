@@ -4,12 +4,13 @@
     ├── Refused      understood, and no: park and tell            (never tried again as it is)
     │   ├── WindowClosed · NotOnWhatsApp · Undeliverable · KeyInvalid · NumberBlocked · Unpaid
     │   ├── TemplateRefused · MediaRefused · InvalidRequest
-    │   ├── RoomClosed · RoomUnknown · VisitorUnknown · ContactBlocked · TooLong · AlreadyThere · NotFound
+    │   ├── RoomClosed · RoomUnknown · VisitorUnknown · DepartmentUnknown · ContactBlocked · TooLong
+    │   ├── AlreadyThere · NotFound
     │   ├── NumberGone · WrongNumber · GroupMessage · FileRefused
-    │   └── NotAllowed · NotForYou
+    │   └── NotAllowed · NotForYou · AddressNotAllowed
     ├── Busy         not now: again, after a while
     │   ├── RateLimited · FilesPaused · PairLimited · Unreachable · Trouble
-    │   └── NoAgentOnline · OmnichannelOff
+    │   └── LoggedOut · NoAgentOnline · OmnichannelOff
     ├── Unsure       handed over, no answer: confirm, never a silent second send
     └── Invalid      what a person typed: ask again
 
@@ -113,6 +114,12 @@ class VisitorUnknown(Refused):
     sentence = "error.visitor_unknown"
 
 
+class DepartmentUnknown(Refused):
+    """Rocket.Chat: no such department, or not any more (`error-invalid-department`)."""
+
+    sentence = "error.department_unknown"
+
+
 class ContactBlocked(Refused):
     """Rocket.Chat: an administrator blocked this contact (`error-contact-channel-blocked`)."""
 
@@ -170,6 +177,12 @@ class FileRefused(Refused):
         self.sentence = sentence  # type: ignore[misc]  # each limit has its own sentence
 
 
+class AddressNotAllowed(Refused):
+    """An address that an administrator gave is no web address, or leads where only the configuration file may lead."""
+
+    sentence = "error.address_not_allowed"
+
+
 class NotForYou(Refused):
     """A person without the configured role tried to use a command."""
 
@@ -208,6 +221,12 @@ class Unreachable(Busy):
 
 class Trouble(Busy):
     """The server failed on its side and says so (5xx, codes 1, 2, 131000, 131016, `is_transient`)."""
+
+
+class LoggedOut(Busy):
+    """Rocket.Chat does not accept the bot's login at the moment: what has to go there waits for a new one."""
+
+    sentence = "error.logged_out"
 
 
 class NoAgentOnline(Busy):

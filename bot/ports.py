@@ -420,7 +420,7 @@ class Outgoing(Protocol):
     async def post(self, url: str, body: Json, *, private: bool) -> None:
         """POSTs JSON; returns when it was answered with 2xx. `private`: addresses inside the network are allowed.
 
-        Raises Refused for an address that is not allowed, a redirect or any other 4xx; Busy for the rest."""
+        Raises AddressNotAllowed; Refused for a redirect and any other 4xx; Busy for the rest."""
 
 
 class Handler(Protocol):

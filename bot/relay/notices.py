@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import BotError, GroupMessage, Unsure
-from bot.model import Button, Pair, Post, RoomId
+from bot.errors import BotError, GroupMessage, KeyInvalid, NumberBlocked, Unpaid, Unsure
+from bot.model import Button, Number, Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.quotes import Quotes
 from bot.relay.template_orders import is_few, order_of
@@ -54,7 +54,8 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
                 return ()
             text = "notice.perhaps_sent" if isinstance(error, Unsure) else "notice.not_sent"
             quoted = _quote(message.text.strip() or ", ".join(file.name for file in message.files))
-            return (notice(entry.key, message.room, text, reason=sentence, text=quoted, **_clean(values)),)
+            told = notice(entry.key, message.room, text, reason=sentence, text=quoted, **_clean(values))
+            return (told, *_number_trouble(entry, error, sentence, values))
         case "wa.message":
             return (_not_shown(entry, error, sentence, values),)
         case "auto.message":
@@ -68,7 +69,7 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             return (_template_parked(entry, error, sentence, values),)
         case "status.callback":
             key = f"callback:{type(error).__name__}:{_day(entry)}"
-            return (notice(key, SETUP, "notice.callback_failed", said=inert_line(str(error), 200)),)
+            return (notice(key, SETUP, "notice.callback_failed", reason=sentence, **_clean(values)),)
         case "chat.message":
             message = chat_message(entry.body["message"])
             if message is None:
@@ -79,6 +80,17 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             return (notice(entry.key, room, "notice.command_failed", reason=sentence, **_clean(values)),)
         case _:
             return ()
+
+
+def _number_trouble(
+    entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]
+) -> Sequence[Entry]:
+    """What only an administrator can mend is told in the setup channel too, once a day."""
+    number = values.get("number")
+    if not isinstance(error, KeyInvalid | Unpaid | NumberBlocked) or not number:
+        return ()
+    key = f"trouble:{number}:{type(error).__name__}:{_day(entry)}"
+    return (notice(key, SETUP, "notice.number_trouble", reason=sentence, **_clean(values)),)
 
 
 def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]) -> Entry:
@@ -97,6 +109,15 @@ def _template_parked(entry: Entry, error: Exception, sentence: str, values: Mapp
     text = "notice.template_perhaps_sent" if isinstance(error, Unsure) else "notice.template_not_sent"
     told = {"contact": f"+{body['to']}", "template": body["template"]["name"], **_clean(values)}
     return notice(f"template:{body['id']}:{type(error).__name__}", SETUP, text, reason=sentence, **told)
+
+
+def department_gone(number: Number) -> Entry:
+    """Told once for each department: customers are not made to wait for somebody to edit the number."""
+    department = inert_line(number.department_name or number.department, 60)
+    return notice(
+        f"department:{number.id}:{number.department}", SETUP, "notice.department_gone",
+        number=number.phone, department=department,
+    )  # fmt: skip
 
 
 def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
