@@ -1,11 +1,13 @@
 """The table of contents of `/whatsapp-360d-cloud`: one value of type Command for each, in the order of `help`."""
 
 from bot.chatops.command import Command
-from commands import account, connect, endpoints, help, numbers, settings, support
+from commands import account, connect, endpoints, help, numbers, send_template, settings, support, view_templates
 
 ALL: tuple[Command, ...] = (
     connect.COMMAND,
     numbers.COMMAND,
+    view_templates.COMMAND,
+    send_template.COMMAND,
     settings.COMMAND,
     support.COMMAND,
     help.COMMAND,

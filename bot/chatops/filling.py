@@ -37,6 +37,7 @@ class Filling:
 
     async def open(self, entry: Entry, desk: Desk, opening: Opening) -> Outcome:
         session = self._sessions.begin(_session_id(entry.key), opening.form, desk.person, desk.room, opening.about)
+        session = replace(session, answers=dict(opening.answers))
         async with self._sessions.hold(session.id):
             await self._sessions.sweep()
             turn = await self._safely(self._dialogue.ask(desk, opening.form, session), session)

@@ -117,7 +117,10 @@ def choose(options: Sequence[Option], text: str) -> str:
         if text == option.value:
             return option.value
     word = text.casefold()
-    exact = [option for option in options if word == str(option.label).casefold() or word in option.also]
+    exact = [
+        option for option in options
+        if word in (str(option.label).casefold(), option.value.casefold(), *option.also)
+    ]
     begins = [option for option in options if str(option.label).casefold().startswith(word)]
     for found in (exact, begins):
         if len(found) == 1:
@@ -243,6 +246,8 @@ class Opening:
 
     form: Form
     about: Answers = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
+    """What the call itself has answered already."""
 
 
 # --- how far somebody has come --------------------------------------------------------------------------------------
@@ -291,6 +296,8 @@ class FormSession:
         return field.name in (self.secrets if field.kind == "secret" else self.answers)
 
     def with_answer(self, field: Field, value: str) -> FormSession:
+        if field.kind == "shown":
+            return self
         if field.kind == "secret":
             return replace(self, secrets={**self.secrets, field.name: value})
         return replace(self, answers={**self.answers, field.name: value})

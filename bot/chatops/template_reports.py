@@ -34,7 +34,7 @@ def report(order: Order, results: Sequence[Result]) -> list[Reply]:
     ]
     parts = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
     return [
-        Reply("send-template.result", {**about, "first": number == 0}, tuple(part), layout="template_result")
+        Reply("send_template.result", {**about, "first": number == 0}, tuple(part), layout="template_result")
         for number, part in enumerate(parts)
     ]
 
@@ -42,12 +42,12 @@ def report(order: Order, results: Sequence[Result]) -> list[Reply]:
 def _words(result: Result) -> Words:
     """The journal keeps an error by its name and what the server said; the sentence belongs to the name."""
     if result.state in ("sent", "waiting"):
-        return Words(f"send-template.{result.state}")
+        return Words(f"send_template.{result.state}")
     name, _, said = result.why.partition(": ")
     error = vars(errors).get(name)
     sentence = error.sentence if isinstance(error, type) and issubclass(error, BotError) else BotError.sentence
     values: Mapping[str, Value] = {"reason": Words(sentence, {"said": said})}
-    return Words(f"send-template.{result.state}", values)
+    return Words(f"send_template.{result.state}", values)
 
 
 class TemplateReports:

@@ -256,6 +256,7 @@ class Forms:
             key=key,
             words=Words(key, values),
             said=Words(said.key, said.values) if said else None,
+            rows=[[self._pages.say(value) for value in row.values()] for row in said.rows] if said else [],
             links=[(label, address) for label, address in links if address],
         )
 

@@ -24,7 +24,9 @@ FLOORS: list[tuple[str, ...]] = [
 ]  # fmt: skip
 OUTSIDE = {"asyncio", "aiohttp", "websockets", "sqlite3", "tinydb", "requests", "rocketchat_API", "socket", "threading"}
 PURE = {"bot.chatops.command", "bot.chatops.form", "bot.relay.retry"}
-COMMANDS_MAY_SEE = {"bot.chatops.command", "bot.chatops.form", "bot.model", "bot.errors", "bot.ports"}
+COMMANDS_MAY_SEE = {
+    "bot.chatops.command", "bot.chatops.form", "bot.chatops.template_form", "bot.model", "bot.errors", "bot.ports",
+}  # fmt: skip
 
 
 def name_of(path: Path) -> str:

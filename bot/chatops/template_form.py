@@ -1,0 +1,207 @@
+"""What commands need of templates: the fields of one, the words of a direct call, and the order that comes of both."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from bot.chatops.command import Block, Desk, Reply, Value, Words
+from bot.chatops.form import Answers, Field, Kind, Option, Uploaded
+from bot.chatops.template_reports import report, report_entry
+from bot.errors import Invalid
+from bot.model import Number
+from bot.relay.template_orders import FEW, Order
+from bot.relay.templates import Shelf
+from bot.whatsapp.template_send import UPLOADED, check, check_whole, filled
+from bot.whatsapp.templates import Template, Variable
+
+__all__ = ["FEW", "Shelf", "Template", "check_whole"]
+
+MOST_RECIPIENTS = 250
+_PATIENCE = 8.0
+"""Seconds for which whoever sends to a few people waits for the results."""
+_PHONE = re.compile(r"\+?\d{7,15}", re.ASCII)
+_BETWEEN_NUMBERS = re.compile(r"[,;\s]+(?=\+|00|\d{7})|[,;\n]+")
+_UPLOADS = {
+    "image": (5, {"image/jpeg", "image/png"}),
+    "video": (16, {"video/mp4", "video/3gpp"}),
+    "document": (16, None),
+}
+"""Megabytes and types of files for a header (Meta: supported media); larger documents go by link."""
+
+
+# --- fields ---------------------------------------------------------------------------------------------------------
+
+
+def template_options(shelves: Iterable[Shelf]) -> tuple[Option, ...]:
+    """What may be sent, each once. A name alone is understood when it has one language."""
+    offered = {one.id: one for shelf in shelves for one in shelf.offered}
+    names = [one.name for one in offered.values()]
+    return tuple(
+        Option(
+            one.id, f"{one.name} · {one.language}",
+            also=(f"{one.name} {one.language}".casefold(), *([one.name] if names.count(one.name) == 1 else [])),
+        )
+        for one in offered.values()
+    )  # fmt: skip
+
+
+def variable_fields(template: Template) -> list[Field]:
+    """One for each value that has to be given, with its example; the first one shows the text they belong to."""
+    text = Words("send_template.text_is", {"text": Block(template.body)}) if template.body else None
+    return [
+        _field(template, variable, text if at == 0 else None) for at, variable in enumerate(template.variables)
+    ]
+
+
+def _field(template: Template, variable: Variable, note: Words | None) -> Field:
+    kinds: dict[str, Kind] = {"media": "file"}
+    return Field(
+        name=variable.field,
+        kind=kinds.get(variable.what, "text"),
+        label=_label(variable),
+        help="send_template.example" if variable.example else _help(variable),
+        about={"name": variable.name, "example": variable.example},
+        required=variable.required and variable.name not in ("name", "address"),
+        note=note,
+        check=partial(check, template, variable),
+        most=4000,
+        minor=not variable.required,
+    )
+
+
+def _label(variable: Variable) -> str:
+    match variable.what:
+        case "text":
+            return f"send_template.{variable.field.partition('_')[0]}"
+        case "media" | "location":
+            return f"send_template.{variable.what}.{variable.name}"
+    return f"send_template.{variable.what}"
+
+
+def _help(variable: Variable) -> str:
+    return f"send_template.{variable.what}.help"
+
+
+async def upload(desk: Desk, number: Number, template: Template, file: Uploaded) -> str:
+    """Gives the file to WhatsApp; what is stored of it. Raises Invalid for a file that the header cannot show."""
+    kind = template.header.format.lower() if template.header else ""
+    if kind not in _UPLOADS:
+        raise Invalid("template.not_a_link", "header_media")
+    megabytes, types = _UPLOADS[kind]
+    if types is not None and file.mime_type not in types:
+        raise Invalid("send_template.wrong_file", "header_media", types=", ".join(sorted(types)))
+    if file.path.stat().st_size > megabytes * 1024 * 1024:
+        raise Invalid("form.file_too_large", "header_media", n=megabytes)
+    id = await desk.whatsapp.upload(number.api_key, file.path, name=file.name, mime_type=file.mime_type)
+    return f"{UPLOADED}{id} {file.name}"
+
+
+# --- recipients -----------------------------------------------------------------------------------------------------
+
+
+def recipients(text: str) -> list[str]:
+    """Digits of each number once. Raises Invalid that names what is none. Numbers stay as they were typed."""
+    found: dict[str, None] = {}
+    for one in filter(None, (part.strip() for part in _BETWEEN_NUMBERS.split(text))):
+        digits = phone_digits(one)
+        if digits is None:
+            raise Invalid("send_template.not_a_phone", "recipients", given=one[:40])
+        found[digits] = None
+    if len(found) > MOST_RECIPIENTS:
+        raise Invalid("send_template.too_many", "recipients", n=MOST_RECIPIENTS, length=len(found))
+    return list(found)
+
+
+def cleaned_recipients(text: str) -> str:
+    return ", ".join(f"+{digits}" for digits in recipients(text))
+
+
+def phone_digits(text: str) -> str | None:
+    compact = re.sub(r"[\s().\-\u2010-\u2015/\u200b-\u200f\u202a-\u202e]", "", text)
+    compact = "+" + compact[2:] if compact.startswith("00") else compact
+    return compact.lstrip("+") if _PHONE.fullmatch(compact) else None
+
+
+# --- a direct call --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """`send-template order_update en +49… "Ana" Friday button_0=A-1`, read as far as it goes."""
+
+    answers: Answers
+    complete: bool
+
+
+def direct(template: Template, args: Sequence[str], *, with_recipients: bool) -> Direct:
+    """`args` are the words after name and language. Raises Invalid for what cannot be."""
+    rest, answers = list(args), {"template": template.id}
+    if with_recipients:
+        numbers: list[str] = []
+        while rest and _is_recipients(rest[0], first=not numbers):
+            numbers.append(rest.pop(0))
+        if numbers:
+            answers["recipients"] = cleaned_recipients(",".join(numbers))
+    waiting = {field.name: field for field in variable_fields(template)}
+    needed = [variable for variable in template.variables if variable.required]
+    for word in rest:
+        name, sign, value = word.partition("=")
+        named = _named(template, name) if sign else None
+        if named is None:
+            named = next((one for one in needed if one.field not in answers), None)
+            value = word
+        if named is None:
+            raise Invalid("send_template.too_many_values", n=len(needed))
+        answers[named.field] = check(template, named, value)
+    complete = all(name in answers for name, field in waiting.items() if field.required)
+    return Direct(answers, complete and (not with_recipients or "recipients" in answers))
+
+
+def _is_recipients(word: str, *, first: bool) -> bool:
+    """A later number needs its plus: a value may be digits too."""
+    parts = [part for part in word.split(",") if part]
+    return bool(parts) and all(phone_digits(part) and (first or part.startswith(("+", "00"))) for part in parts)
+
+
+def _named(template: Template, name: str) -> Variable | None:
+    exact = [one for one in template.variables if one.field == name]
+    by_name = [one for one in template.variables if one.name == name and one.what in ("text", "location")]
+    return next(iter(exact or (by_name if len(by_name) == 1 else [])), None)
+
+
+# --- the order ------------------------------------------------------------------------------------------------------
+
+
+def values_in(template: Template, answers: Answers) -> dict[str, str]:
+    return {one.field: answers[one.field] for one in template.variables if answers.get(one.field)}
+
+
+def preview(desk: Desk, template: Template, answers: Answers) -> Block:
+    return Block(desk.templates.preview(template, values_in(template, answers)))
+
+
+async def send(desk: Desk, number: Number, template: Template, to: Sequence[str], answers: Answers) -> Reply:
+    """Repeatable: the order's id is that of the occasion. A few results are waited for; all others are reported."""
+    order = Order(
+        id=hashlib.sha256(desk.occasion.encode()).hexdigest()[:24],
+        number=number.id,
+        template=filled(template, values_in(template, answers)),
+        recipients=tuple(to),
+        preview=preview(desk, template, answers).text,
+        by=desk.person.name or desk.person.username,
+        room=desk.room,
+    )
+    if not order.few:
+        await desk.orders.give(order, report_entry(order))
+        return Reply("send_template.under_way", {"template": template.name, "n": len(to)})
+    await desk.orders.give(order)
+    results = await desk.orders.results(order, _PATIENCE)
+    if any(result.state == "waiting" for result in results):
+        await desk.orders.give(order, report_entry(order))
+    [reply] = report(order, results)
+    values: dict[str, Value] = {**reply.values, "preview": Block(order.preview)}
+    return Reply(reply.key, values, reply.rows, layout=reply.layout)
