@@ -81,7 +81,21 @@ class Server(_Section):
     app_id: str = Field(default="whatsapp-360d-cloud", pattern=r"^[A-Za-z0-9_.-]+$")
     api_token: SecretStr = SecretStr("")
 
-    _url = field_validator("public_url")(_address)
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        """What 360Dialog takes as a webhook: https, no port, no underscore in the host. Loopback is for trying out."""
+        value = _address(value)
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        if host in ("localhost", "127.0.0.1", "::1"):
+            return value
+        if parts.scheme != "https" or parts.port is not None or "_" in host or "@" in parts.netloc:
+            raise ValueError(
+                "must be an https:// address without a port, a user name, or an underscore in its host: 360Dialog "
+                "delivers to no other"
+            )
+        return value
 
 
 class App(_Section):

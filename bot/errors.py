@@ -251,6 +251,7 @@ class Invalid(BotError):
     """What a person typed cannot be used. `sentence` is given by whoever checks; `field` names the form field."""
 
     def __init__(self, sentence: str, field: str = "", **values: str | int) -> None:
-        super().__init__(sentence, **values)
+        super().__init__(sentence)
+        self.values = dict(values)
         self.sentence = sentence  # type: ignore[misc]  # the one family whose sentence belongs to the instance
         self.field = field

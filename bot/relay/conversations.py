@@ -15,10 +15,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.errors import RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
+from bot.errors import DepartmentUnknown, RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.auto_messages import welcome
+from bot.relay.notices import department_gone
 from bot.relay.targets import Targets
 from bot.whatsapp.split import length, split
 
@@ -156,7 +157,12 @@ class Conversations:
             if other.id != number.id and await self._journal.conversation(other.id, conversation.contact)
         ]
         phone = "" if taken else conversation.phone
-        visitor = await self._workspace.register(token, name=name, phone=phone, department=department)
+        try:
+            visitor = await self._workspace.register(token, name=name, phone=phone, department=department)
+        except DepartmentUnknown:
+            department = ""
+            visitor = await self._workspace.register(token, name=name, phone=phone)
+            await self._journal.append(department_gone(number))
         if visitor.token != token:
             owner = await self._journal.conversation_of_token(visitor.token)
             if owner is not None and (owner.number, owner.contact) != (conversation.number, conversation.contact):

@@ -12,10 +12,12 @@ from bot.relay.auto_messages import offline
 from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
 from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
+from bot.relay.notices import SETUP, notice
 from bot.relay.quotes import Quotes, target_of
 from bot.rocketchat.compose import as_lines, message_id, visitor_name
 from bot.translations import Translate
 from bot.whatsapp import parse
+from bot.whatsapp.markup import inert_line
 from bot.whatsapp.raw import is_user_id, phone_digits
 
 
@@ -45,12 +47,7 @@ class Inbound:
         number = await self._registry.number(NumberId(entry.source))
         if number is None:
             raise NumberGone(entry.source)
-        metadata = entry.body.get("metadata") or {}
-        named = str(metadata.get("phone_number_id") or "") if isinstance(metadata, dict) else ""
-        if named and named != number.phone_number_id:
-            others = await self._registry.numbers()
-            if any(other.phone_number_id == named and other.id != number.id for other in others):
-                raise WrongNumber(named)
+        await self._check_address(entry, number)
         message = parse.message(entry.body)
         if message.group:
             raise GroupMessage(message.group)
@@ -80,6 +77,26 @@ class Inbound:
         conversation = await self._moved(number, conversation, message)
         pair = pair_of(entry, number, message, shown)
         return Outcome(result={"room": pair.room, "message": pair.message}, pairs=(pair,), conversation=conversation)
+
+    async def _check_address(self, entry: Entry, number: Number) -> None:
+        """The address decides whose message it is, unless the delivery names another number of ours.
+
+        One that we do not know is shown all the same, and said: somebody may have given our address to a second number.
+        """
+        metadata = entry.body.get("metadata")
+        told = metadata if isinstance(metadata, dict) else {}
+        named = str(told.get("phone_number_id") or "")
+        if not named or named == number.phone_number_id:
+            return
+        others = await self._registry.numbers()
+        if any(other.phone_number_id == named and other.id != number.id for other in others):
+            raise WrongNumber(named)
+        display = "".join(filter(str.isdecimal, str(told.get("display_phone_number") or "")))
+        if number.phone_number_id and display and display != number.id:
+            other = inert_line(display, 20)
+            await self._journal.append(
+                notice(f"address:{number.id}:{named}", SETUP, "notice.other_number", number=number.phone, other=other)
+            )
 
     async def _show(self, entry: Entry, number: Number, message: Message, quoted: str) -> Shown:
         media = carried(message)

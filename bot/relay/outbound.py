@@ -69,6 +69,7 @@ class Outbound:
             parts = await self._parts(entry, message, conversation, number.api_key)
             wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
         except Refused as error:
+            error.values["number"] = number.phone
             await self._endpoint.refused(entry.key, number.id, compose.address(conversation), message.text, error)
             raise
         pairs = tuple(

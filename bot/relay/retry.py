@@ -4,7 +4,7 @@
     Busy                      again after what the server said, or 1, 2, 4 … 60 s; parked after a day
       NoAgentOnline, OmnichannelOff    at most 20 s between looks; parked after a week
       PairLimited                      1, 4, 16 … 600 s
-    Unsure                    confirm after 60 s; unsure once more: park, a person decides
+    Unsure                    confirm after 30 s; unsure once more: park, a person decides
     anything else (a bug)     confirm after 10, 20, 40, 60, 60 s; then park, so that the neighbours go on
 
 A bug says nothing about what was handed over before it struck: hence `Confirm`, which keeps that unsure, and not
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from bot.errors import BotError, Busy, NoAgentOnline, OmnichannelOff, PairLimited, Unsure
 
 DAY = 24 * 3600.0
-CONFIRM_AFTER = 60.0
+CONFIRM_AFTER = 30.0
 LONGEST_PAUSE = 60.0
 LONGEST_PAUSE_FOR_ROCKETCHAT_OPENING = 20.0
 LONGEST_PAUSE_OF_A_PAIR = 600.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from bot.errors import NotAllowed, Trouble
+from bot.errors import LoggedOut, NotAllowed, Trouble
 from bot.model import UserId
 from bot.ports import Clock
 from bot.rocketchat.http import ask
@@ -61,25 +61,25 @@ class Credentials:
         return bool(self._username and self._password)
 
     async def current(self) -> Login:
-        """Raises NotAllowed when Rocket.Chat does not take the password, Busy when it cannot be asked."""
+        """Raises LoggedOut when Rocket.Chat does not take the password, Busy when it cannot be asked."""
         return self._login or await self.renew(None)
 
     async def renew(self, stale: Login | None) -> Login:
-        """A login other than `stale`. Raises NotAllowed when there is no other to be had, else as `current`."""
+        """A login other than `stale`. Raises LoggedOut when there is no other to be had, else as `current`."""
         async with self._lock:
             if self._login is not None and self._login != stale:
                 return self._login
             if not self.renewable:
-                raise NotAllowed("Rocket.Chat does not accept the access token")
+                raise LoggedOut("Rocket.Chat does not accept user_id and auth_token of [rocketchat]")
             said, at = self._refused
             if self._clock.now() - at < _PAUSE:
-                raise NotAllowed(said)
+                raise LoggedOut(said)
             try:
                 self._login = await self._log_in()
-            except NotAllowed as error:
-                said = f"Rocket.Chat does not accept the login: {error.said}"
+            except (NotAllowed, LoggedOut) as error:
+                said = f"Rocket.Chat does not accept username and password of [rocketchat]: {error.said}"
                 self._refused = (said, self._clock.now())
-                raise NotAllowed(said) from None
+                raise LoggedOut(said) from None
             return self._login
 
     def second_factor(self) -> Mapping[str, str]:

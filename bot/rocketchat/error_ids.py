@@ -15,6 +15,8 @@ from bot.errors import (
     AlreadyThere,
     BotError,
     ContactBlocked,
+    DepartmentUnknown,
+    LoggedOut,
     NoAgentOnline,
     NotAllowed,
     NotFound,
@@ -28,11 +30,6 @@ from bot.errors import (
     VisitorUnknown,
 )
 from bot.rocketchat.ddp import DdpError
-
-
-class NotLoggedIn(NotAllowed):
-    """The token is not valid, or not any more (HTTP 401): a renewed login may help."""
-
 
 _ERRORS: dict[str, type[BotError]] = {
     "room-closed": RoomClosed,
@@ -48,6 +45,7 @@ _ERRORS: dict[str, type[BotError]] = {
     "no-agent-online": NoAgentOnline,
     "error-omnichannel-is-disabled": OmnichannelOff,
     "error-contact-channel-blocked": ContactBlocked,
+    "error-invalid-department": DepartmentUnknown,
     "message-length-exceeds-character-limit": TooLong,
     "error-message-size-exceeded": TooLong,
     "error-duplicate-channel-name": AlreadyThere,
@@ -119,7 +117,7 @@ def ids(body: Mapping[str, Any]) -> Iterator[str]:
 
 def _by_status(status: int) -> type[BotError]:
     if status == 401:
-        return NotLoggedIn
+        return LoggedOut
     if status == 403:
         return NotAllowed
     if status == 404:

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from bot.errors import BotError, FileRefused, NotAllowed, NotFound, Refused, RoomClosed, Trouble, Unreachable
+from bot.errors import BotError, FileRefused, NotAllowed, NotFound, RoomClosed, Trouble, Unreachable
 from bot.model import FileRef, MessageId, RoomId, VisitorToken
-from bot.rocketchat.error_ids import NotLoggedIn, error_of, ids
+from bot.rocketchat.error_ids import error_of, ids
 from bot.rocketchat.http import read_answer
 from bot.rocketchat.parse import clean
 
@@ -79,7 +79,7 @@ def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError
     if found:
         return FileRefused(found, name=name, type=mime_type)
     error = error_of(status, answer)
-    if isinstance(error, NotAllowed) and not isinstance(error, NotLoggedIn):
+    if isinstance(error, NotAllowed):
         return RoomClosed(error.said)
     return error
 
@@ -103,18 +103,18 @@ async def download(
                     raise NotFound("the file is not in Rocket.Chat any more")
                 if response.status != 200:
                     refused = 400 <= response.status < 500 and response.status not in (408, 425, 429)
-                    raise (Refused if refused else Trouble)(f"HTTP {response.status}")
+                    raise (NotAllowed if refused else Trouble)(f"HTTP {response.status}")
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     yield chunk
                 return
-        raise Refused("the file's address leads on and on")
+        raise FileRefused("file.unsafe_address", "the file's address leads on and on", name=file.name)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise Unreachable(type(error).__name__) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Trouble(type(error).__name__) from None
 
 
-def _elsewhere(here: URL, location: str) -> URL:
+def _elsewhere(here: URL, location: str, file: FileRef) -> URL:
     """A signed address stays byte for byte; plain HTTP is followed only where we are already."""
     try:
         there = URL(location, encoded=True)
@@ -123,5 +123,5 @@ def _elsewhere(here: URL, location: str) -> URL:
     except ValueError:
         safe = False
     if not safe:
-        raise Refused("the file's address leads to a place without encryption")
+        raise FileRefused("file.unsafe_address", "the file's address leads to a place that is not safe", name=file.name)
     return there

@@ -17,12 +17,11 @@ from urllib.parse import quote
 
 import aiohttp
 
-from bot.errors import NotAllowed, NotFound, Refused, RoomUnknown, Trouble
+from bot.errors import LoggedOut, NotAllowed, NotFound, Refused, RoomUnknown, Trouble
 from bot.model import Department, FileRef, MessageId, Post, RoomId, UserId, Visitor, VisitorToken
 from bot.ports import Json, Workspace
 from bot.rocketchat import compose, files
 from bot.rocketchat.credentials import Credentials
-from bot.rocketchat.error_ids import NotLoggedIn
 from bot.rocketchat.http import ask
 from bot.rocketchat.parse import changed_at, clean, moment
 
@@ -85,7 +84,7 @@ class Livechat:
                 return await files.upload(
                     self._session, url, headers, file, name=name, mime_type=mime_type, text=text
                 )
-            except NotLoggedIn:
+            except LoggedOut:
                 if last or not self._credentials.renewable:
                     raise
             login = await self._credentials.renew(login)
@@ -269,7 +268,7 @@ class Livechat:
         url, timeout = f"{self._api}/{path}", self._timeout
         try:
             return await ask(self._session, method, url, headers=login.headers, timeout=timeout, **rest)
-        except NotLoggedIn:
+        except LoggedOut:
             if not self._credentials.renewable:
                 raise
         login = await self._credentials.renew(login)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from bot.errors import BotError, Busy, NotAllowed, Trouble, Unreachable
+from bot.errors import BotError, Busy, LoggedOut, Trouble, Unreachable
 from bot.model import UserId
 from bot.ports import Clock, Heard, Lost, Ready, Stream
 from bot.rocketchat import ddp
@@ -30,8 +30,6 @@ from bot.rocketchat.parse import clean, heard
 log = logging.getLogger(__name__)
 
 _LARGEST_FRAME = 16 * 1024 * 1024
-_STEADY = 10.0
-"""A connection that was good for this many seconds starts the waiting times anew."""
 
 
 class _Gone(Exception):
@@ -113,7 +111,7 @@ class Realtime:
                 why, after = type(error).__name__, None
             log.info("connection to Rocket.Chat lost: %s", why)
             await queue.put(Lost(why))
-            tries = 0 if self._clock.now() - self._ready_at >= _STEADY else tries + 1
+            tries = 0 if self._ready_at < math.inf else tries + 1
             most = min(self._longest, 2.0 ** min(tries, 16))
             await self._clock.sleep(after if after is not None else self._chance.uniform(0, most))
 
@@ -125,7 +123,7 @@ class Realtime:
             await self._once(login, queue)
         except _LoginRefused as error:
             return str(error), await self._renew(login, error)
-        except NotAllowed as error:
+        except LoggedOut as error:
             return str(error), self._tell(error)
         except (_Gone, Busy) as error:
             return str(error), error.after
@@ -168,7 +166,7 @@ class Realtime:
             return self._tell(refusal)
         try:
             await self._credentials.renew(stale)
-        except NotAllowed as error:
+        except LoggedOut as error:
             return self._tell(error)
         except Busy as error:
             return error.after

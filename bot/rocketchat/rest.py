@@ -17,11 +17,11 @@ import requests
 from rocketchat_API.APIExceptions.RocketExceptions import RocketApiException, RocketBadStatusCodeException
 from rocketchat_API.rocketchat import RocketChat
 
-from bot.errors import BotError, NotAllowed, NotFound, RoomUnknown, Trouble, Unreachable
+from bot.errors import BotError, LoggedOut, NotAllowed, NotFound, RoomUnknown, Trouble, Unreachable
 from bot.model import RoomId
 from bot.ports import Json, WorkspaceAdmin
 from bot.rocketchat.credentials import Credentials, Login
-from bot.rocketchat.error_ids import NotLoggedIn, error_of
+from bot.rocketchat.error_ids import error_of
 
 _LARGEST = 16 * 1024 * 1024
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class Admin:
             login = await self._credentials.current()
             try:
                 return await asyncio.to_thread(self._in_thread, work, login, headers or {})
-            except NotLoggedIn:
+            except LoggedOut:
                 if not self._credentials.renewable:
                     raise
             login = await self._credentials.renew(login)

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from bot.config import ConfigError
+
 log = logging.getLogger(__name__)
 
 LARGEST = 4 * 1024 * 1024
@@ -32,7 +34,13 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ConfigError(
+                f"[server] host and port: cannot listen on {host}:{port} ({error.strerror or error}). Is another "
+                "program, or another bot, using it?"
+            ) from None
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

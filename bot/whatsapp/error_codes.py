@@ -86,9 +86,13 @@ def from_answer(status: int, body: str, retry_after: str | None = None) -> BotEr
     may come after the message was taken. `retry_after` is the header: seconds, or a date, which is ignored.
     """
     code, said, transient = _read(body)
+    explained = code is not None or (bool(said) and not body.lstrip().startswith("<"))
     wait = number(retry_after)
     after = min(wait, _LONGEST_WAIT) if wait is not None and wait > 0 else None
-    return _error(_judge(status, code, said, transient=transient), said or f"HTTP {status}", after)
+    error = _judge(status, code, said, transient=transient)
+    if status in (502, 503) and error is Trouble and body.strip() and not explained:
+        error = Unsure  # a proxy in between gave up waiting, perhaps after the message was taken
+    return _error(error, said or f"HTTP {status}", after)
 
 
 def from_wire(errors: tuple[WireError, ...]) -> BotError:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from bot.errors import Busy, NotAllowed, RateLimited, Refused, Trouble, Unreachable
+from bot.errors import Busy, LoggedOut, RateLimited, Refused, Trouble, Unreachable
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.http import ask
 
@@ -169,7 +169,7 @@ async def test_a_refused_password_is_not_sent_again_at_once() -> None:
     async with server(answer) as (url, session):
         credentials = Credentials(url, session, clock, username="bot", password="wrong")
         for _ in range(5):
-            with pytest.raises(NotAllowed) as refused:
+            with pytest.raises(LoggedOut) as refused:
                 await credentials.current()
             assert "wrong" not in str(refused.value)
         assert len(seen) == 1
@@ -192,6 +192,6 @@ async def test_a_fixed_token_is_used_as_it_is_and_cannot_be_renewed() -> None:
         credentials = Credentials("http://127.0.0.1:1", session, Clock(), user_id="bot1", token="pat")
         login = await credentials.current()
         assert login == Login(login.user, "pat") and not credentials.renewable
-        with pytest.raises(NotAllowed):
+        with pytest.raises(LoggedOut):
             await credentials.renew(login)
         assert credentials.second_factor() == {}

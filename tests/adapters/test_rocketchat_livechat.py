@@ -15,6 +15,7 @@ from bot.errors import (
     BotError,
     Busy,
     ContactBlocked,
+    LoggedOut,
     NoAgentOnline,
     NotAllowed,
     OmnichannelOff,
@@ -343,7 +344,7 @@ async def test_a_token_that_was_revoked_is_renewed_with_the_password_and_only_th
         assert stage.asked("login") == 2
     async with set_up() as stage:
         stage.rc.revoke(stage.token)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(LoggedOut):
             await stage.livechat.rooms_since(0.0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from bot.errors import AlreadyThere, NotAllowed, Trouble, Unreachable
+from bot.errors import AlreadyThere, LoggedOut, NotAllowed, Trouble, Unreachable
 from bot.model import RoomId
 from bot.rocketchat import rest
 from bot.rocketchat.credentials import Credentials
@@ -111,7 +111,7 @@ async def test_a_revoked_token_is_renewed_once_with_the_password() -> None:
         assert stage.asked("login") == 2
     async with set_up() as stage:
         stage.rc.revoke(stage.token)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(LoggedOut):
             await stage.admin.me()
 
 

@@ -9,7 +9,7 @@ import pytest
 from bot.errors import Busy, Unsure, WindowClosed
 from bot.ports import Entry, Journal, Outcome, Step
 from bot.relay.masking import masked
-from bot.relay.retry import BUG_PAUSES
+from bot.relay.retry import BUG_PAUSES, CONFIRM_AFTER
 from bot.relay.worker import Worker
 from tests.contract.journals import ManualClock, entry
 from tests.relay.at_work import Log, at_work, closed, failing, nobody, patiently, somebody
@@ -98,7 +98,7 @@ async def test_what_is_unsure_is_looked_at_once_more_and_then_left_to_people(
 
     [(first, _), (second, _)] = looks
     assert [confirming for _, confirming in looks] == [False, True]
-    assert second - first >= 60
+    assert second - first >= CONFIRM_AFTER
 
 
 async def test_what_was_handed_over_before_a_bug_is_not_handed_over_again(journal: Journal, clock: ManualClock) -> None:

@@ -49,6 +49,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         (('user_id = "bot"', ""), "set user_id and auth_token, or username and password"),
         (("https://bot.example", "bot.example"), "[server] public_url: must be an address that begins with https://"),
         (("[rocketchat]", "[rocketchat"), "is not valid TOML"),
+        (("https://bot.example", "http://bot.example"), "360Dialog delivers to no other"),
+        (("https://bot.example", "https://bot.example:8443"), "360Dialog delivers to no other"),
+        (("https://bot.example", "https://my_bot.example"), "360Dialog delivers to no other"),
     ],
 )
 def test_a_mistake_is_named_with_its_mend(tmp_path: Path, change: tuple[str, str], says: str) -> None:

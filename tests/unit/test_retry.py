@@ -10,6 +10,7 @@ from bot import errors
 from bot.errors import BotError, Busy, Invalid, NoAgentOnline, OmnichannelOff, PairLimited, Refused, Unsure
 from bot.relay.retry import (
     BUG_PAUSES,
+    CONFIRM_AFTER,
     DAY,
     LONGEST_BELIEVED,
     TRIES_AT_LEAST,
@@ -98,7 +99,7 @@ def test_an_entry_that_waited_long_for_its_turn_still_gets_its_tries() -> None:
 
 
 def test_what_is_unsure_is_confirmed_once_and_then_left_to_a_person() -> None:
-    assert first(Unsure("no answer")) == Confirm(60.0, "Unsure: no answer")
+    assert first(Unsure("no answer")) == Confirm(CONFIRM_AFTER, "Unsure: no answer")
     assert first(Unsure("no answer"), tries=1, confirming=True) == Park("Unsure: no answer")
 
 

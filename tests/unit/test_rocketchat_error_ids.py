@@ -12,6 +12,7 @@ from bot.errors import (
     AlreadyThere,
     BotError,
     ContactBlocked,
+    LoggedOut,
     NoAgentOnline,
     NotAllowed,
     NotFound,
@@ -25,7 +26,7 @@ from bot.errors import (
     VisitorUnknown,
 )
 from bot.rocketchat.ddp import DdpError
-from bot.rocketchat.error_ids import NotLoggedIn, error_of, error_of_ddp
+from bot.rocketchat.error_ids import error_of, error_of_ddp
 
 SLOW = "Error, too many requests. Please slow down. You must wait 42 seconds before trying this endpoint again."
 
@@ -46,7 +47,7 @@ SLOW = "Error, too many requests. Please slow down. You must wait 42 seconds bef
         (400, {"error": "must have required property 'token' [invalid-params]"}, Refused),
         (400, {"reason": "error-not-allowed"}, NotAllowed),
         (400, {"error": "MongoServerError: E11000 duplicate key error [invalid-room]"}, Trouble),
-        (401, {"error": "You must be logged in to do this.", "status": "error"}, NotLoggedIn),
+        (401, {"error": "You must be logged in to do this.", "status": "error"}, LoggedOut),
         (401, {"error": "User does not have the permissions [error-unauthorized]"}, NotAllowed),
         (403, {"error": "unauthorized"}, NotAllowed),
         (403, {"error": "a text of the future"}, NotAllowed),

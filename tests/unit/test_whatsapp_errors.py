@@ -60,7 +60,7 @@ def gateway(said: str) -> str:
         (302, "", Trouble),
         (408, "", Trouble),
         (502, '{"error":"WhatsApp for Business API not available"}', Trouble),
-        (502, "<html><head><title>502 Bad Gateway</title></head></html>", Trouble),
+        (502, "<html><head><title>502 Bad Gateway</title></head></html>", Unsure),
         (503, "", Trouble),
         (500, "", Unsure),
         (504, "<html>", Unsure),
