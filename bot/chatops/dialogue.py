@@ -235,12 +235,12 @@ def _may_keep_rest(fields: Sequence[Field], field: Field) -> bool:
 
 def _edits(fields: Sequence[Field]) -> bool:
     """The form changes something that exists."""
-    return any(one.default for one in fields)
+    return any(one.default for one in fields if one.kind != "shown")
 
 
 def _rest_has_answers(fields: Sequence[Field], field: Field) -> bool:
     rest = fields[fields.index(field) :]
-    return all(bool(one.default) or not one.required for one in rest if one.is_asked)
+    return all(one.kind != "shown" and (one.default or not one.required) for one in rest if one.is_asked)
 
 
 def _rest_kept(session: FormSession, fields: Sequence[Field]) -> FormSession:

@@ -87,7 +87,7 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         tag, have = self.stack[-1] if self.stack else ("", {})
         if tag == "textarea":
-            self.page.fields[have["name"]] += data
+            self.page.fields[have.get("name", "")] += data
         elif tag == "option":
             value, label = self.page.options[self.select][-1]
             self.page.options[self.select][-1] = (value, label + data)

@@ -142,6 +142,8 @@ class Scene:
         self.customers: dict[RoomId, Conversation] = {}
         self.count = 0
         self.commands = ALL
+        self.configured = App()
+        self.language: Callable[[], str] = lambda: "en"
         self.restart()
 
     def use(self, *commands: Command) -> None:
@@ -149,12 +151,21 @@ class Scene:
         self.commands = commands
         self.restart()
 
+    def configure(self, app: App) -> None:
+        self.configured = app
+        self.restart()
+
+    def live_language(self) -> None:
+        """Texts in the language that is set, as in the running bot."""
+        self.language = lambda: self.settings.current.preferred_language
+        self.restart()
+
     def restart(self) -> None:
         """Everything that is only in memory is gone."""
         vault = Vault(self.folder / "secret.key")
         self.registry = TinyRegistry(self.folder / "registry.json", vault)
         self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC)
-        self.settings = LiveSettings(self.registry, App())
+        self.settings = LiveSettings(self.registry, self.configured)
         whatsapp, t = cast(WhatsApp, self.whatsapp), translator("en")
         self.templates = Templates(self.registry, whatsapp, self.clock, lambda: self.settings.current, t)
         self.office = Office(
@@ -170,7 +181,7 @@ class Scene:
             customer_of=self.customer_of,
             commands=self.commands,
         )
-        self.dispatcher = Dispatcher(self.office, self.sessions, Account("bot", "wa.bot"), translator("en"))
+        self.dispatcher = Dispatcher(self.office, self.sessions, Account("bot", "wa.bot"), translator(self.language))
 
     async def customer_of(self, room: RoomId) -> Conversation | None:
         return self.customers.get(room)
