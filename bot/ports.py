@@ -283,7 +283,7 @@ class Workspace(Protocol):
         message. Raises FileRefused when the workspace does not take it, RoomClosed when the room takes nothing."""
 
     def download(self, room: RoomId, token: VisitorToken, file: FileRef) -> AsyncGenerator[bytes, None]:
-        """Content of a file in the customer's room. Close it. Raises NotFound, NotAllowed."""
+        """Content of a file in the customer's room. Close it. Raises NotFound, NotAllowed, FileRefused."""
 
     async def character_limit(self) -> int:
         """Most characters that visitors may write at once; 0 when there is no limit."""
@@ -397,7 +397,7 @@ class WhatsApp(Protocol):
 
     def fetch(self, api_key: str, url: str) -> AsyncGenerator[bytes, None]:
         """Content of a file at an address that `media` gave. Close it. Raises NotFound when the address has expired,
-        Refused for an address that is not WhatsApp's."""
+        FileRefused when it is not WhatsApp's."""
 
     async def upload(self, api_key: str, file: Path, *, name: str, mime_type: str) -> str:
         """The id under which the file can be sent for 30 days. Repeatable. Raises MediaRefused."""

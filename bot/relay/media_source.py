@@ -54,6 +54,9 @@ class MediaSource:
                 filled = await fill(path, self._whatsapp.fetch(number.api_key, told.url), rules.largest(self._app()))
             except OverLimit:
                 raise rules.too_large(self._app(), shown) from None
+            except FileRefused as error:
+                error.values["name"] = shown
+                raise
             except NotFound:
                 if last:
                     raise

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.config import App
-from bot.errors import FileRefused, MediaRefused, NotAllowed, NotFound, Refused
+from bot.errors import FileRefused, MediaRefused, NotAllowed, NotFound
 from bot.model import ChatMessage, Conversation, FileRef, MediaKind, Wamid
 from bot.ports import Entry, Json, WhatsApp, Workspace
 from bot.relay.handover import Make, opaque_name
@@ -102,8 +102,10 @@ class OutboundMedia:
             filled = await self._download(message, file, conversation, path)
         except OverLimit:
             raise rules.too_large(self._app(), file.name) from None
-        except Refused as error:
-            raise FileRefused("file.gone_in_rocketchat", name=file.name, said=error.said) from None
+        except NotFound:
+            raise FileRefused("file.not_in_rocketchat", name=file.name) from None
+        except NotAllowed:
+            raise FileRefused("file.closed_in_rocketchat", name=file.name) from None
         rules.check(self._app(), file.name, rules.real_type(file.mime_type, file.name, filled.head), filled.size)
         return filled
 

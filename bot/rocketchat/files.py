@@ -95,7 +95,7 @@ async def download(
         for _ in range(_HOPS):
             async with session.get(address, allow_redirects=False, timeout=_TIMEOUT) as response:
                 if response.status in (301, 302, 303, 307, 308):
-                    address = _elsewhere(address, response.headers.get("Location", ""))
+                    address = _elsewhere(address, response.headers.get("Location", ""), file)
                     continue
                 if response.status in (401, 403):
                     raise NotAllowed("Rocket.Chat does not give the file out")

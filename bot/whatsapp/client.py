@@ -31,11 +31,11 @@ from yarl import URL
 
 from bot.errors import (
     BotError,
+    FileRefused,
     InvalidRequest,
     KeyInvalid,
     MediaRefused,
     NotFound,
-    Refused,
     Trouble,
     Unreachable,
     Unsure,
@@ -96,14 +96,14 @@ class Dialog360:
         """GET of Meta's address at our base address; only there does the key go (docs.360dialog.com: media)."""
         address = download_url(url, self._base_url)
         if address is None:
-            raise Refused("the address of the file is not one of WhatsApp's")
+            raise FileRefused("file.unsafe_address", "the address of the file is not one of WhatsApp's")
         try:
             async with self._session.get(
                 URL(address, encoded=True), headers={"D360-API-KEY": api_key},
                 allow_redirects=False, timeout=self._long(),
             ) as response:  # fmt: skip
                 if 300 <= response.status < 400:
-                    raise Refused("the address of the file leads elsewhere")
+                    raise FileRefused("file.unsafe_address", "the address of the file leads elsewhere")
                 if response.status >= 300:
                     said = (await _bounded(response.content)).decode("utf-8", "replace").replace(api_key, "…")
                     raise from_answer(response.status, said, response.headers.get("Retry-After"))

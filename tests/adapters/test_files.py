@@ -27,7 +27,6 @@ from bot.errors import (
     NotAllowed,
     NotFound,
     RateLimited,
-    Refused,
     RoomClosed,
     Trouble,
     Unreachable,
@@ -132,7 +131,7 @@ async def test_a_lost_answer_of_an_upload_is_trouble_and_no_doubt(
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(404, NotFound), (302, Refused), (503, Trouble), (500, Trouble), (401, KeyInvalid)]
+    ("status", "error"), [(404, NotFound), (302, FileRefused), (503, Trouble), (500, Trouble), (401, KeyInvalid)]
 )
 async def test_what_a_failed_download_means(
     client: Dialog360, wa: Dialog360Sandbox, png: Path, status: int, error: type[BotError]
@@ -157,7 +156,7 @@ async def test_an_id_that_is_none_and_an_address_of_others_are_not_asked_for(
     for id in ("", "../messages", "1?x=y", "ü"):
         with pytest.raises(NotFound):
             await client.media(KEY, id)
-    with pytest.raises(Refused):
+    with pytest.raises(FileRefused):
         await everything(client.fetch(KEY, f"{wa.url}/messages"))
     assert wa.calls == []
 
@@ -335,7 +334,7 @@ async def test_a_redirect_to_a_place_that_is_not_safe_is_refused(session: aiohtt
     app = web.Application()
     app.router.add_get("/{path:.*}", away)
     async with serving(app) as chat:
-        with pytest.raises(Refused):
+        with pytest.raises(FileRefused):
             await everything(files.download(session, chat, ROOM, TOKEN, FileRef("f", "a")))
 
 
@@ -350,7 +349,7 @@ async def test_redirects_that_never_end_are_left(session: aiohttp.ClientSession)
     app = web.Application()
     app.router.add_get("/{path:.*}", round_and_round)
     async with serving(app) as chat:
-        with pytest.raises(Refused):
+        with pytest.raises(FileRefused):
             await everything(files.download(session, chat, ROOM, TOKEN, FileRef("f", "a")))
     assert asked == 3
 

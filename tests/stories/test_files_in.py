@@ -237,7 +237,7 @@ async def test_an_address_of_somebody_else_is_not_visited(url: str) -> None:
         before = len(stage.wa.calls)
         await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
         room = await stage.agent_reads("look")
-        assert "not one of WhatsApp's" in stage.from_customer(room)[0]
+        assert "an address that the bot does not trust" in stage.from_customer(room)[0]
         assert len(stage.wa.calls) == before + 1
 
 
@@ -247,7 +247,7 @@ async def test_a_redirect_is_not_followed() -> None:
         stage.wa.levers.add("/whatsapp_business/", status=302, headers={"Location": f"{stage.rc.url}/steal"})
         await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
         room = await stage.agent_reads("look")
-        assert "leads elsewhere" in stage.from_customer(room)[0]
+        assert "an address that the bot does not trust" in stage.from_customer(room)[0]
         assert not [call for call in stage.rc.calls if call.path == "/steal"]
 
 

@@ -224,13 +224,13 @@ async def test_a_send_whose_answer_got_lost_is_settled_by_the_status() -> None:
         assert len(uploads(stage)) == 1
 
 
-async def test_a_closed_room_s_file_still_goes_and_a_deleted_one_is_told() -> None:
+async def test_a_file_that_was_deleted_meanwhile_is_told() -> None:
     async with staged() as stage:
         room = await talking(stage)
         stage.rc.levers.add("file-upload", status=404, times=-1)
         await stage.rc.upload(stage.agent, room, "pic.png", "image/png", PNG)
         [notice] = await stage.rc.until(lambda: stage.from_bot(room))
-        assert "“pic.png” cannot be read from Rocket.Chat" in notice["msg"]
+        assert "“pic.png” is not in Rocket.Chat any more" in notice["msg"]
 
 
 async def test_a_bucket_without_encryption_is_not_followed() -> None:
@@ -239,4 +239,4 @@ async def test_a_bucket_without_encryption_is_not_followed() -> None:
         stage.rc.core.files.redirect_to = "http://127.0.0.1:9/bucket"
         await stage.rc.upload(stage.agent, room, "pic.png", "image/png", PNG)
         [notice] = await stage.rc.until(lambda: stage.from_bot(room))
-        assert "without encryption" in notice["msg"]
+        assert "an address that the bot does not trust" in notice["msg"]
