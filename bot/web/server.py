@@ -31,7 +31,7 @@ def application(routes: Iterable[web.RouteDef]) -> web.Application:
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listens while the block runs; yields the port, which matters when 0 was asked for."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    runner = web.AppRunner(app, access_log=None, logger=_protocol_log(), handle_signals=False, shutdown_timeout=5.0)
     await runner.setup()
     try:
         try:
@@ -44,6 +44,21 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def _protocol_log() -> logging.Logger:
+    """Of requests that aiohttp cannot read. Its errors quote them, and their addresses hold secrets: only the kind of
+    error is logged."""
+
+    def without_request(record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[0]:
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[0].__name__}", ()
+        record.exc_info = record.exc_text = None
+        return True
+
+    found = logging.getLogger(f"{__name__}.protocol")
+    found.filters = [without_request]
+    return found
 
 
 @web.middleware
