@@ -180,10 +180,6 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             public_url=settings.server.public_url,
         )
 
-        sign_ups = SignUps(
-            app_id=office.house.app_id, token=office.house.api_token, journal=doors.journal, t=t
-        )
-
         def beginning() -> Coroutine[None, None, None]:
             return begin(
                 bot,
@@ -195,13 +191,8 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                 clock=clock,
             )
 
-        await stack.enter_async_context(
-            serving(
-                application([*edge.routes(), *forms.routes(), *sign_ups.routes(), *HealthPages(bot.health).routes()]),
-                settings.server.host,
-                settings.server.port,
-            )
-        )
+        routes = _routes(bot, doors, letters, office.house, t, edge, forms)
+        await stack.enter_async_context(serving(application(routes), settings.server.host, settings.server.port))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
             others = [tasks.create_task(listener.run()), tasks.create_task(beginning())]

@@ -1,0 +1,240 @@
+"""`templateMessage`: what other programs send, what they are answered, and where the customer's answer goes."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from bot.config import Server
+from bot.stage import Stage, staged
+
+TOKEN = "the-key-of-this-test"
+HELLO = {"name": "hello_world", "language": {"code": "en_US", "policy": "deterministic"}}
+
+
+def with_token(stage: Stage) -> None:
+    server = stage.settings.server
+    changed = Server(port=server.port, public_url=server.public_url, api_token=TOKEN)  # type: ignore[arg-type]
+    stage.settings = stage.settings.model_copy(update={"server": changed})
+
+
+async def started(stage: Stage) -> Stage:
+    with_token(stage)
+    await stage.start()
+    await stage.connect()
+    return stage
+
+
+def path(stage: Stage, key: str = TOKEN) -> str:
+    return f"{stage.settings.server.public_url}/api/apps/private/whatsapp-360d-cloud/{key}/templateMessage"
+
+
+async def post(
+    stage: Stage, body: Any, *, key: str = TOKEN, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    kind = {"Content-Type": "application/json", **(headers or {})}
+    async with stage.http.post(path(stage, key), data=data, headers=kind) as answer:
+        return answer.status, await answer.json()
+
+
+def request(stage: Stage, *numbers: str, **more: Any) -> dict[str, Any]:
+    return {
+        "phoneNumbers": list(numbers or [stage.customer.phone]),
+        "connectedWhatsAppNo": stage.number.phone,
+        "template": HELLO,
+        **more,
+    }
+
+
+async def test_what_was_accepted_is_sent_and_what_is_no_number_is_named() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        other = stage.wa.customer("+491700000001", name="Other")
+        answer = await post(stage, request(stage, "+49 170 1234567", "491700000001", "nobody", "12"))
+
+        assert answer == (200, {"success": True, "invalidContacts": ["nobody", "12"]})
+        await stage.wa.until(lambda: stage.customer.received and other.received)
+        body = stage.customer.received[0].body
+        assert {name: body[name] for name in ("to", "type", "template")} == {
+            "to": "+491701234567",
+            "type": "template",
+            "template": {"name": "hello_world", "language": {"code": "en_US"}},
+        }
+
+
+async def test_the_documented_example_with_a_footer_is_sent_without_it() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        parameters = [{"type": "text", "text": "Ana"}, {"type": "text", "text": "Friday"}]
+        components = [
+            {"type": "header", "parameters": [{"type": "text", "text": "A-1"}]},
+            {"type": "body", "parameters": parameters},
+            {"type": "footer", "parameters": [{"type": "text", "text": "x"}]},
+            {"type": "button", "sub_type": "url", "index": 0, "parameters": [{"type": "text", "text": "A-1"}]},
+        ]
+        template = {"namespace": "n", "name": "order_update", "language": {"code": "en"}, "components": components}
+
+        assert await post(stage, request(stage, template=template)) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        assert "Hello Ana" in stage.customer.received[0].text
+
+
+NOT_THERE = (
+    "Error! Connected WhatsApp Number (connectedWhatsAppNo) i.e. 565412001234 has not been registered yet on "
+    "Rocket.Chat. Please goto #omnichannel-whatsapp-cloud-api-setup channel and connect this WhatsApp number first "
+    "there before sending this request again."
+)
+INVALID = (
+    "Connected WhatsApp Number (connectedWhatsAppNo) i.e. abc is not a valid WhatsApp contact. "
+    "Contact Status is invalid"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"phoneNumbers": ["+491701234567"] * 251},
+         "Too many phone numbers! Please make sure that phoneNumbers are <= 250"),
+        ({"targetAgent": "abc98"}, "No Agent found with username abc98"),
+        ({"targetDepartment": "SalesDepartment"}, "No Department found with id/Name SalesDepartment"),
+        ({"connectedWhatsAppNo": None}, 'Error! Missing "connectedWhatsAppNo" field within the request'),
+        ({"connectedWhatsAppNo": "565412001234"}, NOT_THERE),
+        ({"connectedWhatsAppNo": "abc"}, INVALID),
+        ({"phoneNumbers": []}, 'Error! Missing "phoneNumbers" field within the request'),
+        ({"template": None}, 'Error! Missing "template" field within the request'),
+        ({"template": {"name": "x"}}, 'Error! Missing "template.language" field within the request'),
+        ({"template": {**HELLO, "components": [{"type": "body", "parameters": [{"type": "text", "text": " "}]}]}},
+         'Error! Missing "template.components[0].parameters[0].text" field within the request'),
+    ],
+)  # fmt: skip
+async def test_every_error_is_told_in_the_words_of_the_original(change: dict[str, Any], text: str) -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        body = {name: value for name, value in request(stage, **change).items() if value is not None}
+
+        assert await post(stage, body) == (400, {"success": False, "error": text})
+        assert stage.customer.received == []
+
+
+async def test_a_wrong_key_broken_json_and_too_much_are_refused() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+
+        assert (await post(stage, request(stage), key="wrong"))[0] == 401
+        status, answer = await post(stage, b'{"phoneNumbers": ["+49",],\n}')
+        assert status == 400
+        assert "line 1, column" in answer["error"]
+        assert (await post(stage, b"[" * 100_000))[0] == 400
+        assert (await post(stage, b" " * 600_000))[0] == 413
+        assert (await post(stage, b'"text"'))[0] == 400
+        assert (await post(stage, b'{"phoneNumbers": ["\\ud800"], "connectedWhatsAppNo": "\\u0000"}'))[0] == 400
+        assert stage.customer.received == []
+
+
+async def test_a_request_with_the_same_idempotency_key_is_done_once() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        key = {"Idempotency-Key": "order 4711"}
+        assert await post(stage, request(stage), headers=key) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        assert await post(stage, request(stage), headers=key) == (200, {"success": True})
+        other = await post(stage, request(stage, "+491700000001"), headers=key)
+        assert other[0] == 422
+        assert await post(stage, request(stage), headers={"Idempotency-Key": "another"}) == (200, {"success": True})
+        await stage.wa.until(lambda: len(stage.customer.received) == 2)
+
+
+async def test_the_agents_of_an_open_room_see_what_was_sent() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.command("!whatsapp-360d-cloud view-templates")
+        assert await post(stage, request(stage)) == (200, {"success": True})
+
+        [shown] = await stage.rc.until(lambda: stage.from_bot(room))
+        assert "> Welcome and congratulations!" in shown["msg"]
+        assert "> _WhatsApp Business Platform sample message_" in shown["msg"]
+
+
+async def test_the_answer_goes_to_the_agent_who_was_named_and_only_that_one() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        for name in ("aaa", "zoe"):
+            stage.rc.add_user(name, name=name, roles=("livechat-agent", "user"))
+        assert await post(stage, request(stage, targetAgent="zoe")) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        await stage.customer.write(stage.number, "yes, please")
+        room = await stage.agent_reads("yes, please")
+        assert stage.rc.rooms[room]["servedBy"]["username"] == "zoe"
+
+        await stage.rc.close_room(stage.admin, room, comment="done")
+        await stage.customer.write(stage.number, "another thing")
+        again = await stage.agent_reads("another thing")
+        assert stage.rc.rooms[again]["servedBy"]["username"] == "aaa", "a target counts once"
+
+
+async def test_an_agent_who_is_away_is_replaced_by_the_department() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        zoe = stage.rc.add_user("zoe", name="Zoe", roles=("livechat-agent", "user"))
+        sales = stage.rc.add_department("Sales", agents=[stage.agent])
+        target = {"targetAgent": "zoe", "targetDepartment": "sales"}
+        assert await post(stage, request(stage, **target)) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        stage.rc.go_online(zoe, False)
+        await stage.customer.write(stage.number, "yes, please")
+        room = await stage.agent_reads("yes, please")
+
+        assert stage.rc.rooms[room]["departmentId"] == sales.id
+        assert stage.rc.rooms[room]["servedBy"]["username"] == stage.agent.username
+
+
+async def test_an_agents_reply_does_not_wait_for_thousands_of_templates() -> None:
+    """360Dialog answers nothing to templates; conversations go on as ever."""
+    async with staged(start=False) as stage:
+        await started(stage)
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        for bulk in range(8):
+            numbers = [f"+49170{bulk}000{n:03}" for n in range(250)]
+            assert (await post(stage, request(stage, *numbers)))[0] == 200
+        await stage.wa.until(lambda: len([call for call in stage.wa.calls if call.path == "/messages"]) > 20)
+
+        sent = len([call for call in stage.wa.calls if call.path == "/messages"])
+        await stage.rc.write(stage.agent, room, "quickly")
+        await stage.customer_reads("quickly")
+        between = len([call for call in stage.wa.calls if call.path == "/messages"]) - sent
+        assert between < 60, f"{between} templates went before the agent's words"
+
+
+async def test_a_bulk_goes_on_after_kill_and_nobody_gets_it_twice() -> None:
+    async with staged(start=False) as stage:
+        with_token(stage)
+        await stage.start()
+        await stage.connect()
+        people = [stage.wa.customer(f"+4917000002{n:02}", name=f"P{n}") for n in range(40)]
+        assert (await post(stage, request(stage, *(one.phone for one in people))))[0] == 200
+        await stage.wa.until(lambda: sum(len(one.received) for one in people) > 5)
+        await stage.stop()
+        await stage.start()
+        await stage.wa.until(lambda: all(one.received for one in people), timeout=20)
+        await asyncio.wait_for(stage.wa.settled(), 10)
+
+        assert [len(one.received) for one in people] == [1] * 40
+
+
+async def test_what_whatsapp_refuses_is_told_once_to_the_setup_channel() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        template = {"name": "no_such_template", "language": {"code": "en"}}
+        assert (await post(stage, request(stage, "+491700000001", "+491700000002", template=template)))[0] == 200
+
+        def told() -> list[str]:
+            return [m["msg"] for m in stage.from_bot(stage.setup_room) if "no_such_template" in m["msg"]]
+
+        await stage.rc.until(told)
+        await stage.wa.until(lambda: len([call for call in stage.wa.calls if call.path == "/messages"]) == 2)
+        assert len(told()) == 1
