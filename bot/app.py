@@ -200,6 +200,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                 yield bot
             finally:
                 edge.closing = True
+                letters.orders.stopping.set()
                 for task in others:
                     task.cancel()
                 await worker.stop(GRACE)
@@ -328,7 +329,7 @@ def _handlers(
         "status.callback": endpoint,
         "template.send": TemplateSends(registry, journal, whatsapp, letters.targets, endpoint),
         "template.order": letters.orders,
-        "template.report": TemplateReports(journal, clock, Voice(doors.workspace, t)),
+        "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),
         "chat.message": bot.chat,
         "form.submit": bot.chat,
         "notice": notices.Notices(doors.workspace, bot.known_setup_room, quotes, t),

@@ -11,8 +11,8 @@ from bot.chatops.command import Reply, Value, Words
 from bot.chatops.voice import Voice
 from bot.errors import BotError, Trouble
 from bot.model import RoomId
-from bot.ports import Clock, Entry, Journal, Outcome
-from bot.relay.template_orders import Order, Result, result_of
+from bot.ports import Clock, Entry, Outcome
+from bot.relay.template_orders import Order, Orders, Result
 
 ROWS = 50
 """Recipients in one message of the report: workspaces limit how long a message may be."""
@@ -51,18 +51,14 @@ def _words(result: Result) -> Words:
 
 
 class TemplateReports:
-    def __init__(self, journal: Journal, clock: Clock, voice: Voice) -> None:
-        self._journal = journal
+    def __init__(self, orders: Orders, clock: Clock, voice: Voice) -> None:
+        self._orders = orders
         self._clock = clock
         self._voice = voice
 
     async def __call__(self, entry: Entry) -> Outcome:
         order = Order.of(entry.body)
-        until = self._clock.now() + _A_WHILE
-        results = []
-        for to, key in zip(order.recipients, order.keys(), strict=True):
-            stored = await self._journal.closed(key, max(until - self._clock.now(), 0.0))
-            results.append(result_of(to, stored or await self._journal.find(key)))
+        results = await self._orders.results(order, _A_WHILE)
         waiting = sum(result.state == "waiting" for result in results)
         if waiting and self._clock.now() - entry.first_at < _PATIENCE:
             raise Trouble(f"{waiting} recipients are not dealt with yet", after=2.0)

@@ -14,6 +14,7 @@ Keys are computed from the order's id, so an order that is given or worked on ag
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,6 +133,8 @@ class Orders:
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
+        self.stopping = asyncio.Event()
+        """Set when the worker takes nothing new: then there is nothing to wait for."""
         self._out: dict[str, list[str]] = {}
         """Lane of orders → keys of its recipients that are under way."""
 
@@ -144,7 +147,7 @@ class Orders:
         until = self._clock.now() + timeout
         found = []
         for to, key in zip(order.recipients, order.keys(), strict=True):
-            stored = await self._journal.closed(key, max(until - self._clock.now(), 0.0))
+            stored = await self._closed(key, until - self._clock.now())
             found.append(result_of(to, stored or await self._journal.find(key)))
         return found
 
@@ -164,8 +167,20 @@ class Orders:
                 stored = await self._journal.find(key)
                 if stored is None or stored.state != "waiting":
                     out.remove(key)
-            if len(out) < AT_ONCE or await self._journal.closed(out[0], _A_WHILE):
+            if len(out) < AT_ONCE or await self._closed(out[0], _A_WHILE):
                 continue
-            if entry.tries < _PATIENT_TRIES:
+            if self.stopping.is_set() or entry.tries < _PATIENT_TRIES:
                 raise Trouble("the recipients before are still waiting")
             del out[0]
+
+    async def _closed(self, key: str, timeout: float) -> Stored | None:
+        """As the journal's, and over at once when the bot stops."""
+        waiting = asyncio.ensure_future(self._journal.closed(key, max(timeout, 0.0)))
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else None
+        finally:
+            for task in (waiting, stopping):
+                task.cancel()
+            await asyncio.gather(waiting, stopping, return_exceptions=True)

@@ -52,7 +52,9 @@ class SignUps:
         return [web.get(self._private, self.signed_up), web.get(self._public, self.icon)]
 
     async def signed_up(self, request: web.Request) -> web.Response:
-        """200 thanks · 404 for another key. HEAD changes nothing."""
+        """Where 360Dialog leads back to after a sign-up. HEAD changes nothing.
+
+        200 thanks · 404 wrong key."""
         if not is_token(request.match_info["key"], self._token):
             return self._page("page.no_such_address", 404)
         if request.method == "GET":
@@ -60,6 +62,9 @@ class SignUps:
         return self._page("page.signed_up", 200)
 
     async def icon(self, request: web.Request) -> web.StreamResponse:
+        """The icon of WhatsApp conversations.
+
+        200 the drawing · 304 it has not changed."""
         headers = {**_ICON_HEADERS, "ETag": f'"{self._icon_tag}"'}
         if any(tag.value == self._icon_tag for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)

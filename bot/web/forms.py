@@ -54,7 +54,9 @@ class Forms:
     # --- GET ---
 
     async def show(self, request: web.Request) -> web.Response:
-        """200 the form · 404 unknown · 410 used, expired. Looking at a page changes nothing: chats fetch previews."""
+        """The page of a form. Looking at it changes nothing: chats fetch previews.
+
+        200 the form · 404 unknown · 410 used, expired · 503 not just now."""
         session = await self._sessions.of_ticket(request.match_info["ticket"])
         form = self._office.form(session.form) if session else None
         if session is None or form is None:
@@ -72,7 +74,10 @@ class Forms:
     # --- POST ---
 
     async def take(self, request: web.Request) -> web.Response:
-        """200 done, next page, or working · 403 foreign, not allowed · 404 · 410 over · 413 too large · 422 wrong."""
+        """A filled-in page, or its Cancel.
+
+        200 done, next page, or working · 403 foreign, not allowed · 404 unknown · 410 over · 413 too large ·
+        422 something is wrong, the page says what · 503 not just now."""
         ticket = request.match_info["ticket"]
         if not self._same_origin(request):
             return self._message("page.foreign", 403)
@@ -221,7 +226,7 @@ class Forms:
             fields=fields,
             values=values,
             wrong=wrong or {},
-            saved={one.name for one in fields if one.kind in ("secret", "file") and session.is_answered(one)},
+            saved={one.name for one in fields if _is_saved(session, one)},
             has_secret=any(one.kind == "secret" and one.required for one in fields),
             seal=self._sessions.seal_of_page(request.match_info["ticket"]),
         )
@@ -275,6 +280,11 @@ class Forms:
             return True
         host = urlsplit(origin).netloc.lower()
         return bool(host) and host in (request.host.lower(), self._own_host)
+
+
+def _is_saved(session: FormSession, field: Field) -> bool:
+    """What the page does not show again although it was given."""
+    return bool(session.secrets.get(field.name)) or (field.kind == "file" and session.is_answered(field))
 
 
 def _key(session: FormSession) -> str:

@@ -27,9 +27,15 @@ class HealthPages:
         return [web.get("/livez", self.live), web.get("/readyz", self.ready)]
 
     async def live(self, _: web.Request) -> web.Response:
+        """Whether the process answers.
+
+        200 it does."""
         return web.Response(text="alive")
 
     async def ready(self, _: web.Request) -> web.Response:
+        """Whether it has caught up with Rocket.Chat since its start, and how it is.
+
+        200 it has · 503 not yet."""
         health = await self._health()
         return web.json_response(
             {"ready": health.ready, **health.details}, status=200 if health.ready else 503

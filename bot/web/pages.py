@@ -59,7 +59,11 @@ class Pages:
         return value.text if isinstance(value, Block) else value
 
     def _plain(self, values: Mapping[str, Value]) -> dict[str, str | int]:
-        return {name: self.say(value) for name, value in values.items()}
+        return {name: self._set_apart(self.say(value)) for name, value in values.items()}
+
+    def _set_apart(self, value: str | int) -> str | int:
+        """Names, numbers and addresses keep their own direction inside a text that runs from right to left."""
+        return f"\u2068{value}\u2069" if isinstance(value, str) and self._t.right_to_left else value
 
 
 _MARKS = {"*": "strong", "_": "em", "~": "s"}

@@ -34,7 +34,9 @@ class Webhooks:
         return [web.post(self._path, self.incoming)]
 
     async def incoming(self, request: web.Request) -> web.Response:
-        """404 unknown address · 401 wrong secret · 413 too large · 503 stopping or disk trouble · 200 stored."""
+        """What happens on WhatsApp, from 360Dialog.
+
+        200 stored · 401 wrong secret · 404 unknown address · 413 too large · 503 stopping, send it again."""
         number = await self._registry.number_of_hook(request.match_info["key"])
         if number is None:
             raise web.HTTPNotFound

@@ -210,7 +210,7 @@ async def test_an_agents_reply_does_not_wait_for_thousands_of_templates() -> Non
         assert between < 60, f"{between} templates went before the agent's words"
 
 
-async def test_a_bulk_goes_on_after_kill_and_nobody_gets_it_twice() -> None:
+async def test_a_bulk_goes_on_after_a_stop_and_nobody_gets_it_twice() -> None:
     async with staged(start=False) as stage:
         with_token(stage)
         await stage.start()
