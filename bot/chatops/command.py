@@ -236,6 +236,14 @@ def read(text: str, bot_username: str, *, direct: bool = False) -> Call | None:
     return Call(name, tuple(words[1:]), addressed=rest is not None)
 
 
+def mistyped(text: str) -> str | None:
+    """What followed a name that is nearly ours, `help` when nothing did; None for everything else."""
+    first, _, rest = visible(text).partition(" ")
+    if first[:1] not in ("/", "!") or difflib.SequenceMatcher(None, first[1:].casefold(), NAME).ratio() < 0.8:
+        return None
+    return " ".join(split(rest)[:2]) or "help"
+
+
 def visible(text: str) -> str:
     """The text as a person sees it: every kind of blank is a plain one, invisible characters are gone."""
     blank = "".join(" " if c.isspace() or unicodedata.category(c) == "Zs" else c for c in text)

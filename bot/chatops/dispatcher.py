@@ -10,10 +10,24 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from bot.chatops.command import NAME, Call, Desk, Person, Press, Reply, Words, nearest, read, typed, visible
+from bot.chatops.command import (
+    NAME,
+    SLASH,
+    Call,
+    Desk,
+    Person,
+    Press,
+    Reply,
+    Words,
+    mistyped,
+    nearest,
+    read,
+    typed,
+    visible,
+)
 from bot.chatops.filling import Filling, button_code
 from bot.chatops.form import FormSession, explain
-from bot.chatops.leaks import holds_key, is_key, is_only_key
+from bot.chatops.leaks import holds_key, is_key, is_only_key, mentions_key
 from bot.chatops.office import CUSTOMER, Office
 from bot.chatops.sessions import Sessions
 from bot.chatops.voice import Voice
@@ -86,7 +100,8 @@ class Dispatcher:
         if (moved := await self._sessions.moved_by(entry.key)) is not None:
             return await self._filling.repeat(entry, moved)
         session = await self._sessions.of(person, message.room)
-        if _leaks(message.text, call, session, direct):
+        in_customers_room = entry.body.get("room_type") == "l"
+        if _leaks(message.text, call, session, direct=direct, in_customers_room=in_customers_room):
             await self._take_key_back(entry, message, session)
             if call is None or call.name != "connect":
                 return Outcome({"did": "key removed"})
@@ -96,8 +111,21 @@ class Dispatcher:
         if session is not None and (answer := self._answer(message, call, session, direct)) is not None:
             return await self._filling.step(entry, session, answer)
         if call is None:
-            return Outcome()
+            return await self._perhaps_mistyped(entry, message)
+        if session is None and self._filling.control(call.name) is not None and not self._office.command(call.name):
+            await self._voice.say(entry, message.room, Reply("form.none_open"))
+            return Outcome({"did": "no form"})
         return await self._call(entry, await self._desk(entry, message), call)
+
+    async def _perhaps_mistyped(self, entry: Entry, message: ChatMessage) -> Outcome:
+        """`/whatsapp-360d-clod numbers` is a slip of the hand, not a remark to the others."""
+        meant = mistyped(message.text)
+        if meant is None:
+            return Outcome()
+        button = Press(Words("command.button", {"name": meant}), typed(*meant.split()))
+        reply = Reply("command.mistyped", {"meant": f"{SLASH} {meant}"}, buttons=(button,))
+        await self._voice.say(entry, message.room, reply)
+        return Outcome({"did": "mistyped"})
 
     async def _desk(self, entry: Entry, message: ChatMessage) -> Desk:
         customer = await self._office.customer_of(message.room) if entry.body.get("room_type") == "l" else None
@@ -123,7 +151,7 @@ class Dispatcher:
         if command is not None and command.place == "anywhere":
             return await self._call(entry, await self._desk(entry, message), call)
         try:
-            if _leaks(message.text, call, None, direct=False):
+            if _leaks(message.text, call, None, direct=False, in_customers_room=True):
                 await self._take_key_back(entry, message, None)
             reply = Reply("command.elsewhere", {"bot": self._account.username})
             await self._voice.say(entry, message.room, reply)
@@ -178,12 +206,16 @@ def _author(message: ChatMessage) -> Person:
     return Person(message.user, message.username, message.name)
 
 
-def _leaks(text: str, call: Call | None, session: FormSession | None, direct: bool) -> bool:
+def _leaks(
+    text: str, call: Call | None, session: FormSession | None, *, direct: bool, in_customers_room: bool
+) -> bool:
     """Whether the message holds an API key. The more probable one is, the less like one it has to look."""
     if call is not None and call.addressed:
         return holds_key(" ".join(call.args)) if call.name == "connect" else any(is_key(arg) for arg in call.args)
     waiting = session is not None and session.state == "open"
-    return holds_key(text) if waiting or direct else is_only_key(text)
+    if waiting or direct:
+        return holds_key(text)
+    return is_only_key(text) or (not in_customers_room and mentions_key(text))
 
 
 def _unknown(call: Call, desk: Desk) -> Reply:

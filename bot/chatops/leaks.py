@@ -36,6 +36,11 @@ def holds_key(text: str) -> bool:
     return any(is_key(word.partition("=")[2] or word) for word in split(visible(text)))
 
 
+def mentions_key(text: str) -> bool:
+    """As `holds_key`, for remarks among colleagues: ticket numbers and the like, which have hyphens, are none."""
+    return any(is_key(word) and "-" not in word for word in split(visible(text)))
+
+
 def is_only_key(text: str) -> bool:
     """The whole message is one key: nobody says that by chance."""
     words = split(visible(text))

@@ -76,7 +76,7 @@ def _read(kind: str, item: Mapping[str, Any], errors: tuple[WireError, ...]) -> 
 
 def _text(value: object) -> Part | None:
     body = text(obj(value).get("body"))
-    return Text(body) if body.strip() else None
+    return Text(body if body.strip() else "") if isinstance(value, dict) else None
 
 
 # --- media ----------------------------------------------------------------------------------------------------------

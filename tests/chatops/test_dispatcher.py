@@ -257,3 +257,8 @@ async def test_help_lists_what_works_and_nothing_else(scene: Scene) -> None:
     assert shown == [f"/whatsapp-360d-cloud {command.name}" for command in ALL if command.listed]
     assert "/whatsapp-360d-cloud connect" in shown
     assert "/whatsapp-360d-cloud account" not in shown
+
+
+async def test_a_mistyped_name_and_a_word_without_a_form_are_answered(scene: Scene) -> None:
+    assert "Did you mean `/whatsapp-360d-cloud numbers`?" in (await scene.one("/whatsapp-360d-clod numbers")).text
+    assert "No form is open" in (await scene.one("!whatsapp-360d-cloud cancel")).text

@@ -70,6 +70,7 @@ async def test_a_message_that_is_gone_already_counts_as_deleted(scene: Scene) ->
 
 async def test_a_lone_key_in_the_setup_channel_is_found_without_any_form(scene: Scene) -> None:
     assert "I deleted your message" in (await scene.one(KEY)).text
+    assert "I deleted your message" in (await scene.one(f"my key is {KEY}, does it work?")).text
     assert await scene.write("the ticket is 4f2a91c0-3b7e-4c55-9a3e-0d8f6b1c2e7a, please look") == []
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.chatops.command import Call, Press, Reply, Words, nearest, read, split, typed, visible
+from bot.chatops.command import Call, Press, Reply, Words, mistyped, nearest, read, split, typed, visible
 from commands import ALL
 
 BOT = "wa.bot"
@@ -121,3 +121,19 @@ def test_a_reply_survives_storage() -> None:
     )
 
     assert Reply.of(reply.document()) == reply
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("/whatsapp-360d-clod numbers", "numbers"),
+        ("!whatsap-360d-cloud", "help"),
+        ("/whatsapp-360-cloud connect +49", "connect +49"),
+        ("/whatsapp-360d-cloud", "help"),
+        ("/whatsapp", None),
+        ("whatsapp-360d-clod numbers", None),
+        ("", None),
+    ],
+)
+def test_a_name_that_is_nearly_ours_is_a_slip_of_the_hand(text: str, meant: str | None) -> None:
+    assert mistyped(text) == meant

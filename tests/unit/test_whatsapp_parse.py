@@ -282,7 +282,7 @@ def test_file_names_hold_no_path_and_no_tricks(name: Any, clean: str) -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        {"type": "hologram", "hologram": {"x": 1}}, {"type": "text"}, {"type": "text", "text": {"body": "  \n"}},
+        {"type": "hologram", "hologram": {"x": 1}}, {"type": "text"},
         {"type": "text", "text": "x"}, {"type": "location", "location": {"latitude": "NaN", "longitude": 1}},
         {"type": "location", "location": {"latitude": 1e30, "longitude": 1}}, {"type": "contacts", "contacts": []},
         {"type": "image", "image": None}, {"type": "revoke"}, {"type": "edit", "edit": {}}, {"type": None}, {},
@@ -380,3 +380,8 @@ def test_any_json_is_a_status_and_some_other_thing(body: dict[str, Any]) -> None
     what, detail = parse.other(body)
     assert what
     assert len(detail) <= 200
+
+
+@pytest.mark.parametrize("words", ["", "  \n", None])
+def test_a_text_without_words_is_an_empty_text(words: str | None) -> None:
+    assert part({"type": "text", "text": {"body": words}}) == Text("")
