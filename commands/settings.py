@@ -138,7 +138,7 @@ def _field(desk: Desk, name: str) -> Field:
         required=name not in ("accepted_media_types", "message_status_endpoint_url"),
         options=options,
         default=_text(desk, name),
-        note=_origin(desk, name),
+        note=_origin(desk, name) if name in desk.settings.chosen else None,
         check=_CHECKS.get(name),
         nothing="settings.empty",
         most=_LONGEST_LABEL if name == "list_button_label" else 0 if options else _LONGEST_LINE,
