@@ -10,6 +10,7 @@ SOURCES = sorted(path for folder in ("bot", "commands") for path in (ROOT / fold
 
 FLOORS: list[tuple[str, ...]] = [
     ("bot.model", "bot.errors", "bot.config", "bot.translations", "bot"),
+    ("bot.ports_rocketchat",),
     ("bot.ports",),
     ("bot.whatsapp", "bot.rocketchat"),
     ("bot.relay", "bot.chatops"),
