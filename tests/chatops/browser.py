@@ -135,7 +135,7 @@ async def served(scene: Scene) -> AsyncIterator[Browser]:
             sessions=scene.sessions,
             journal=journal,
             clock=clock,
-            t=translator("en"),
+            t=translator(scene.language),
             public_url=PUBLIC,
         )
         async with TestClient(TestServer(application(forms.routes()))) as client:

@@ -213,8 +213,10 @@ def test_control_words_are_clear_in_every_language(language: str) -> None:
     for hint, meant in (
         ("form.words_when_optional", ["skip", "back", "cancel"]),
         ("form.words_when_required", ["back", "cancel"]),
+        ("form.words_when_editing", ["keep", "clear", "rest", "back", "cancel"]),
+        ("form.words_when_required_editing", ["keep", "rest", "back", "cancel"]),
     ):
-        offered = re.split(r"[:：]", t(hint))[-1]
+        offered = re.sub(r"\([^)]*\)", "", t(hint).split(":")[-1])
         assert [dialogue.control(one.strip()) for one in re.split(r"[,،]", offered.rstrip(".।"))] == meant
 
 
