@@ -1,5 +1,9 @@
 """`help`, `support` and the addresses: each person sees what is for them, and nobody reads a secret in chat."""
 
+import tomllib
+from pathlib import Path
+
+from bot import VERSION
 from bot.errors import KeyInvalid, Unreachable
 from bot.model import Health, Number, NumberId
 from tests.chatops.browser import Browser
@@ -127,3 +131,9 @@ async def test_only_the_configured_roles_get_the_addresses(scene: Scene) -> None
     told = await scene.one(f"{CALL} endpoints", user="eve")
 
     assert "Only people with one of these roles" in told.text
+
+
+def test_the_version_that_is_told_is_the_packages() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert project["project"]["version"] == VERSION
