@@ -185,7 +185,7 @@ class Listener:
         if stored is None:
             await self._mark_first(self._newest)
         else:
-            await self._journal.set_mark(MARK, str(max(float(stored), began or self._newest)))
+            await self._journal.set_mark(MARK, str(max(float(stored), began or self._newest)), forward=True)
 
     async def _first_moment(self) -> float:
         """Where to begin without a mark: at the last thing that happened in the setup channel, else with what changes
@@ -197,7 +197,7 @@ class Listener:
     async def _mark_first(self, moment: float) -> None:
         if moment:
             self._marked = True
-            await self._journal.set_mark(MARK, str(moment))
+            await self._journal.set_mark(MARK, str(moment), forward=True)
 
     def _missed(self, messages: list[Json], since: float) -> list[Entry]:
         """As live, and besides: a message that was written *and* edited in the gap goes out as it now stands."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import lru_cache, partial
@@ -24,6 +24,7 @@ from bot.storage.group_commit import GroupCommit, Operation
 from bot.storage.journal_rows import Row, conversation_of, new_values, pair_of, storable, stored_of, written
 from bot.storage.journal_schema import open_journal
 from bot.storage.secrets import Vault
+from bot.storage.waiting import first_of
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ class SqliteJournal:
     async def wait(self, timeout: float) -> None:
         if not self._news.is_set():
             pause = min(timeout, max(0.0, self._next_due - self._clock.now()))
-            await _first(self._news.wait(), self._clock.sleep(pause))
+            await first_of(self._news.wait(), self._clock.sleep(pause))
 
     async def progress(self, entry: Entry, part: int, step: Step) -> None:
         await self._writer.ask(lambda db: tables.progress(db, entry, part, step))
@@ -149,7 +150,7 @@ class SqliteJournal:
         try:
             found = await self.find(key)
             if found is None or found.state == "waiting":
-                await _first(told.wait(), self._clock.sleep(timeout))
+                await first_of(told.wait(), self._clock.sleep(timeout))
                 found = await self.find(key)
         finally:
             self._watchers[key].discard(told)
@@ -196,8 +197,8 @@ class SqliteJournal:
         row = await self._row("SELECT value FROM marks WHERE name = ?", name)
         return str(row["value"]) if row else None
 
-    async def set_mark(self, name: str, value: str) -> None:
-        await self._writer.ask(lambda db: tables.set_mark(db, name, value))
+    async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
+        await self._writer.ask(lambda db: tables.set_mark(db, name, value, forward=forward))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -250,14 +251,3 @@ class SqliteJournal:
                 f"The journal {self._path} was written with another secret key than {self._vault.path}. "
                 "Put the key file back that belongs to it."
             )
-
-
-async def _first(*awaitables: Awaitable[object]) -> None:
-    """Returns with the first of them; the others are cancelled."""
-    tasks = [asyncio.ensure_future(one) for one in awaitables]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -221,8 +221,12 @@ def _remember_room(db: sqlite3.Connection, room: RoomId, conversation: Conversat
     )
 
 
-def set_mark(db: sqlite3.Connection, name: str, value: str) -> None:
-    db.execute("INSERT INTO marks VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", (name, value))
+def set_mark(db: sqlite3.Connection, name: str, value: str, *, forward: bool) -> None:
+    db.execute(
+        "INSERT INTO marks VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2 "
+        "WHERE NOT ?3 OR CAST(value AS REAL) < CAST(?2 AS REAL)",
+        (name, value, forward),
+    )
 
 
 def counts(db: sqlite3.Connection) -> Mapping[str, int]:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.ports import Entry, Journal
+from bot.storage.journal_postgres import PostgresJournal
 from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.postgres import Database
 from bot.storage.secrets import Vault
+from tests.postgres import server
 
 NOON = 1_790_000_000.0
 
@@ -66,7 +69,22 @@ class SqliteStore:
             yield journal
 
 
-STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore}
+class PostgresStore:
+    """A database of its own for each folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = server()
+
+    @asynccontextmanager
+    async def open(self, clock: ManualClock) -> AsyncIterator[Journal]:
+        vault = Vault(self.folder / "secret.key")
+        url = await self.server.database_of(self.folder)
+        async with Database(url, vault) as database, PostgresJournal(database, vault, clock) as journal:
+            yield journal
+
+
+STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore, "postgres": PostgresStore}
 
 
 def entry(key: str, lane: str = "lane", at_ms: int = 0, **body: object) -> Entry:

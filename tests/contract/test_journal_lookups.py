@@ -148,3 +148,10 @@ async def test_a_mark_is_the_value_that_was_set_last(journal: Journal) -> None:
     await journal.set_mark("other", "3")
 
     assert await journal.mark("heard") == "2"
+
+
+async def test_a_mark_that_only_goes_forward_never_goes_back(journal: Journal) -> None:
+    for value in ("9.5", "10.25", "10.0", "9"):
+        await journal.set_mark("heard", value, forward=True)
+
+    assert await journal.mark("heard") == "10.25"

@@ -1,0 +1,354 @@
+"""The journal in PostgreSQL: what `bot.ports.Journal` promises, for several bots that share one database.
+
+A lane is held by one bot, written in the lane's row, until that bot has closed or given back its entry, or is dead
+(see `postgres_presence`). A bot that was thought dead and comes back finds that it holds nothing: its `progress`
+raises HoldLost, so that nothing more is handed over, and its `done`, `again` and `park` change nothing, because whoever
+has the entry now repeats or recognises what was done.
+
+Appends that come while one is being written go into the next statement together. Everything else is a short transaction
+of its own; PostgreSQL writes those that commit at the same time to the disk together.
+
+`due` is compared with each bot's own clock: machines that share a database should agree about the time to a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from bot.errors import Busy
+from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
+from bot.ports import Clock, Entry, Outcome, Step, Stored
+from bot.storage import journal_postgres_tables as tables
+from bot.storage.files import StorageError
+from bot.storage.journal_postgres_tables import plain
+from bot.storage.journal_rows import Values, conversation_of, pair_of, stored_of, written
+from bot.storage.journal_tables import Sealed
+from bot.storage.postgres import Database
+from bot.storage.postgres_presence import EVERYTHING, short
+from bot.storage.secrets import Vault
+from bot.storage.waiting import first_of
+
+if TYPE_CHECKING:
+    from bot.storage.postgres import Db, Row
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MOST_AT_ONCE = 512
+"""Entries in one statement: bounds how long the first of them waits for the last."""
+_REMEMBERED_TOKENS = 4096
+NEWS = "news"
+"""Told to the other bots when something may have become due."""
+
+
+class HoldLost(Busy):
+    """This bot was out of touch for so long that another one works on the entry now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    rows: Sequence[Values]
+    stored: asyncio.Future[int]
+
+
+class PostgresJournal:
+    """`async with PostgresJournal(database, vault, clock) as journal`. Methods raise StorageError when the database is
+    away for too long (see `postgres`)."""
+
+    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+        self._database = database
+        self._presence = database.presence
+        self._clock = clock
+        self._open = False
+        self._wishes: list[_Wish] = []
+        self._appending = False
+        self._taking = asyncio.Lock()
+        self._held: dict[str, int] = {}
+        """Lane → seq of its entry that is being worked on here."""
+        self._news = asyncio.Event()
+        self._next_due = 0.0
+        self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        """By the short name of the key that somebody waits for."""
+        self._seal = lru_cache(_REMEMBERED_TOKENS)(vault.seal)
+        self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
+        self._hash = lru_cache(_REMEMBERED_TOKENS)(partial(vault.derive, "visitor token lookup"))
+
+    async def __aenter__(self) -> Self:
+        self._open = True
+        self._presence.listeners.append(self._hear)
+        self._presence.looks.append(self._look)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._open = False
+        self._presence.looks.remove(self._look)
+        self._presence.listeners.remove(self._hear)
+        await self._database.settled()
+        await self._database.transact(lambda db: tables.give_back(db, self._bot, all_but=()))
+        self._presence.tell(NEWS)
+
+    # --- the queue --------------------------------------------------------------------------------------------------
+
+    async def append(self, *entries: Entry) -> int:
+        """When the database was lost in the moment of the commit, entries may count as known that were new."""
+        self._check_open()
+        if not entries:
+            return 0
+        now = self._clock.now()
+        wish = _Wish([tables.row_of(entry, now) for entry in entries], asyncio.get_running_loop().create_future())
+        self._wishes.append(wish)
+        if not self._appending:
+            self._appending = True
+            self._database.begin(self._append_what_waits())
+        return await wish.stored
+
+    async def heads(self, limit: int) -> list[Entry]:
+        gone = asyncio.Event()
+        try:
+            return await self._change(self._take(limit, gone))
+        except asyncio.CancelledError:
+            gone.set()
+            raise
+
+    async def wait(self, timeout: float) -> None:
+        if not self._news.is_set():
+            pause = min(timeout, max(0.0, self._next_due - self._clock.now()))
+            await first_of(self._news.wait(), self._clock.sleep(pause))
+
+    async def progress(self, entry: Entry, part: int, step: Step) -> None:
+        ours = self._database.transact(lambda db: tables.progress(db, self._bot, entry, part, step))
+        if not await self._change(ours):
+            self._lost(entry)
+            raise HoldLost(f"another bot has taken over {entry.key}")
+
+    async def done(self, entry: Entry, outcome: Outcome) -> None:
+        result = written(outcome.result)
+        sealed = self._sealed(outcome.conversation) if outcome.conversation else None
+        now, pairs = self._clock.now(), outcome.pairs
+        await self._close(
+            entry, lambda db: tables.done(db, self._bot, entry, result, now, pairs=pairs, sealed=sealed)
+        )
+
+    async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
+        due, why = self._clock.now() + after, plain(why)
+        await self._close(entry, lambda db: tables.again(db, self._bot, entry, due, why, confirm=confirm))
+
+    async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
+        now, why = self._clock.now(), plain(why)
+        rows = [tables.row_of(notice, now) for notice in notices]
+        await self._close(entry, lambda db: tables.park(db, self._bot, entry, why, rows, now=now))
+
+    async def release(self, entry: Entry) -> None:
+        await self._change(self._give_back(entry))
+
+    async def confirm(self, key: str, part: int, wamid: str) -> bool:
+        found = await self._change(self._database.transact(lambda db: tables.confirm(db, plain(key), part, wamid)))
+        self._tell(NEWS)
+        return found
+
+    async def retry(self, key: str) -> bool:
+        found = await self._change(self._database.transact(lambda db: tables.retry(db, plain(key))))
+        self._tell(NEWS)
+        return found
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def find(self, key: str) -> Stored | None:
+        row = await self._row(tables.ENTRY_BY_KEY, plain(key))
+        return stored_of(row) if row else None
+
+    async def closed(self, key: str, timeout: float) -> Stored | None:
+        name, told = short(plain(key)), asyncio.Event()
+        self._watchers[name].add(told)
+        over = asyncio.ensure_future(self._clock.sleep(timeout))
+        try:
+            while True:
+                told.clear()
+                last = over.done()
+                found = await self.find(key)
+                if found is not None and found.state != "waiting":
+                    return found
+                if last:
+                    return None
+                await asyncio.wait(
+                    (over, waiting := asyncio.ensure_future(told.wait())), return_when=asyncio.FIRST_COMPLETED
+                )
+                waiting.cancel()
+        finally:
+            over.cancel()
+            self._watchers[name].discard(told)
+            if not self._watchers[name]:
+                del self._watchers[name]
+
+    async def dead(self, limit: int = 100) -> list[Stored]:
+        return [stored_of(row) for row in await self._rows(tables.DEAD, limit)]
+
+    async def counts(self) -> Mapping[str, int]:
+        [row] = await self._rows(tables.COUNTS)
+        return dict(row.items())
+
+    # --- conversations, pairs, marks --------------------------------------------------------------------------------
+
+    async def conversation(self, number: NumberId, contact: ContactId) -> Conversation | None:
+        return await self._conversation(tables.CONVERSATION, plain(number), plain(contact))
+
+    async def conversation_of_room(self, room: RoomId) -> Conversation | None:
+        return await self._conversation(tables.CONVERSATION_OF_ROOM, plain(room))
+
+    async def conversation_of_token(self, token: VisitorToken) -> Conversation | None:
+        return await self._conversation(tables.CONVERSATION_BY_HASH, self._hash(token))
+
+    async def remember(self, conversation: Conversation) -> None:
+        sealed = self._sealed(conversation)
+        await self._change(self._database.transact(lambda db: tables.remember(db, sealed)))
+
+    async def pair(self, wamid: Wamid) -> Pair | None:
+        row = await self._row(tables.PAIR, plain(wamid))
+        return pair_of(row) if row else None
+
+    async def pairs_of_message(self, message: MessageId) -> list[Pair]:
+        return [pair_of(row) for row in await self._rows(tables.PAIRS_OF_MESSAGE, plain(message))]
+
+    async def mark(self, name: str) -> str | None:
+        row = await self._row("SELECT value FROM marks WHERE name = $1", plain(name))
+        return str(row["value"]) if row else None
+
+    async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
+        await self._change(self._database.transact(lambda db: tables.set_mark(db, name, value, forward=forward)))
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _bot(self) -> int:
+        return self._presence.number
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StorageError(f"The journal in {self._database.where} is closed.")
+
+    async def _change(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            self._check_open()
+        except StorageError:
+            work.close()
+            raise
+        return await self._database.to_the_end(work)
+
+    async def _append_what_waits(self) -> None:
+        """One statement at a time; what comes meanwhile goes into the next."""
+        while self._wishes:
+            some: list[_Wish] = []
+            rows = 0
+            while self._wishes and (not some or rows + len(self._wishes[0].rows) <= _MOST_AT_ONCE):
+                some.append(self._wishes.pop(0))
+                rows += len(some[-1].rows)
+            await self._append_together(some)
+        self._appending = False
+
+    async def _append_together(self, wishes: list[_Wish]) -> None:
+        rows = [row for wish in wishes for row in wish.rows]
+        owner = [number for number, wish in enumerate(wishes) for _ in wish.rows]
+        try:
+            places = await self._database.transact(lambda db: tables.append(db, rows))
+        except Exception as error:
+            for wish in wishes:
+                if not wish.stored.done():
+                    wish.stored.set_exception(error)
+            return
+        new = [owner[place] for place in places]
+        self._tell(NEWS)
+        for number, wish in enumerate(wishes):
+            if not wish.stored.done():
+                wish.stored.set_result(new.count(number))
+
+    async def _take(self, limit: int, gone: asyncio.Event) -> list[Entry]:
+        async with self._taking:
+            self._news.clear()
+            tried = False
+
+            async def work(db: Db) -> tuple[list[Entry], float]:
+                nonlocal tried
+                if tried:  # the first try may have been committed without our knowing
+                    await tables.give_back(db, self._bot, all_but=self._held)
+                tried = True
+                return await tables.take(db, limit, self._clock.now(), self._bot, self._held)
+
+            entries, self._next_due = await self._database.transact(work)
+            self._held.update({entry.lane: entry.seq for entry in entries})
+            if gone.is_set():  # nobody would work on them
+                for entry in entries:
+                    await self._give_back(entry)
+                return []
+            if len(entries) == limit:
+                self._news.set()  # there may be more
+            return entries
+
+    async def _give_back(self, entry: Entry) -> None:
+        await self._database.transact(lambda db: tables.give_back(db, self._bot, entry=entry))
+        self._free(entry)
+        self._tell(NEWS)
+
+    async def _close(self, entry: Entry, work: Callable[[Db], Awaitable[bool]]) -> None:
+        """Frees the entry's lane. Raises LookupError for what was closed before, or never taken here."""
+
+        async def whole() -> None:
+            ours = await self._database.transact(work)
+            if not ours:
+                self._lost(entry)
+            self._free(entry)
+            self._tell(NEWS, short(entry.key))
+
+        await self._change(whole())
+
+    def _lost(self, entry: Entry) -> None:
+        if self._held.get(entry.lane) != entry.seq:
+            raise LookupError(f"{entry.key} does not wait: it was closed before, or never taken from this journal")
+        log.warning("a message that was being worked on is another bot's now: this one was out of touch for too long")
+
+    def _free(self, entry: Entry) -> None:
+        if self._held.get(entry.lane) == entry.seq:
+            del self._held[entry.lane]
+
+    def _tell(self, *what: str) -> None:
+        """Everybody: who waits here, and the other bots."""
+        self._hear(frozenset(what))
+        self._presence.tell(*what)
+
+    def _hear(self, what: frozenset[str]) -> None:
+        everything = EVERYTHING in what
+        if everything or NEWS in what:
+            self._news.set()
+        for name in self._watchers if everything else what & self._watchers.keys():
+            for told in self._watchers[name]:
+                told.set()
+
+    async def _look(self, db: Db) -> None:
+        """Each second: takes over from the dead, and finds what nobody told of."""
+        lost = await self._presence.lost(await tables.holders(db), db)
+        if lost and (freed := await tables.bury(db, lost)):
+            log.warning("took over %d conversations of bots that are gone", freed)
+            self._tell(NEWS)
+        elif await tables.any_due(db, self._clock.now()):
+            self._news.set()
+
+    async def _rows(self, query: str, *values: object) -> list[Row]:
+        self._check_open()
+        return await self._database.fetch(query, *values)
+
+    async def _row(self, query: str, *values: object) -> Row | None:
+        rows = await self._rows(query, *values)
+        return rows[0] if rows else None
+
+    async def _conversation(self, query: str, *values: object) -> Conversation | None:
+        row = await self._row(query, *values)
+        return conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
+
+    def _sealed(self, conversation: Conversation) -> Sealed:
+        return Sealed(conversation, self._seal(conversation.token), self._hash(conversation.token))

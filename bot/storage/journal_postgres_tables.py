@@ -1,0 +1,348 @@
+"""What each change of the journal does inside its transaction in PostgreSQL. The meaning is that of `journal_tables`.
+
+Two bots never disagree about a lane, because they take turns at its row in `lanes`:
+
+* What appears (`APPEND`, `_APPEAR`) takes the place of the lane's head if it belongs there; PostgreSQL compares with
+  the newest row, also when it had to wait for another transaction.
+* What goes or changes locks the row first (`_hold`) and then, in a statement of its own that sees what was committed
+  until then, looks anew for the head (`_show_head`).
+* A change of an entry that was taken is made only while its lane is still held by that bot, for that entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bot.model import Pair
+from bot.ports import Entry, Step
+from bot.storage.journal_rows import Values, entry_of, new_values, pair_values, steps_of, steps_text, storable
+from bot.storage.journal_tables import NEVER, Sealed
+from bot.storage.postgres_schema import TALLY_SHARDS
+
+if TYPE_CHECKING:
+    from bot.storage.postgres import Db, Row
+
+_IN_FRONT = "(NOT excluded.begun, excluded.at_ms, excluded.seq) < (NOT lanes.begun, lanes.at_ms, lanes.seq)"
+_TAKES_PLACE = """
+    seq = excluded.seq, begun = excluded.begun, at_ms = excluded.at_ms, delayed = excluded.delayed,
+    since = excluded.since
+"""
+_COUNT = f"UPDATE tally SET {{}} WHERE shard = pg_backend_pid() % {TALLY_SHARDS}"
+
+APPEND = f"""
+    WITH given AS MATERIALIZED (
+        SELECT nextval('arrivals') AS seq, g.*
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::double precision[])
+        WITH ORDINALITY AS g (key, lane, kind, source, at_ms, body, first_at, n)
+    ), fresh AS (
+        INSERT INTO entries (seq, key, lane, kind, source, at_ms, body, first_at)
+        SELECT seq, key, lane, kind, source, at_ms, body, first_at FROM given ORDER BY key, n
+        ON CONFLICT (key) DO NOTHING RETURNING seq, lane, at_ms, first_at
+    ), shown AS (
+        INSERT INTO lanes (lane, seq, begun, at_ms, delayed, since)
+        SELECT DISTINCT ON (lane) lane, seq, false, at_ms, false, first_at FROM fresh ORDER BY lane, at_ms, seq
+        ON CONFLICT (lane) DO UPDATE SET {_TAKES_PLACE} WHERE {_IN_FRONT}
+    ), counted AS (
+        {_COUNT.format("waiting = waiting + (SELECT count(*) FROM fresh)")}
+    )
+    SELECT n FROM fresh JOIN given USING (seq)
+"""
+"""Which of the given were new. In the order of keys, then of lanes, so that two bots do not wait for each other."""
+
+_SHOW_HEAD = f"""
+    WITH head AS (
+        SELECT lane, seq, begun, at_ms, due > 0 AS delayed, CASE WHEN due > 0 THEN due ELSE first_at END AS since
+        FROM entries WHERE lane = $1 AND state = 'waiting' ORDER BY begun DESC, at_ms, seq LIMIT 1
+    ), gone AS (
+        DELETE FROM lanes WHERE lane = $1 AND NOT EXISTS (SELECT FROM head)
+    )
+    INSERT INTO lanes (lane, seq, begun, at_ms, delayed, since) SELECT * FROM head
+    ON CONFLICT (lane) DO UPDATE SET {_TAKES_PLACE},
+        holder = CASE WHEN $2 THEN NULL ELSE lanes.holder END, held = CASE WHEN $2 THEN NULL ELSE lanes.held END
+"""
+_APPEAR = f"""
+    INSERT INTO lanes (lane, seq, begun, at_ms, delayed, since)
+    SELECT lane, seq, begun, at_ms, due > 0, CASE WHEN due > 0 THEN due ELSE first_at END FROM entries WHERE seq = $1
+    ON CONFLICT (lane) DO UPDATE SET {_TAKES_PLACE} WHERE {_IN_FRONT}
+"""
+_HOLD = """
+    SELECT e.steps FROM lanes l JOIN entries e ON e.seq = l.held
+    WHERE l.lane = $1 AND l.held = $2 AND l.holder = $3 AND e.state = 'waiting' FOR UPDATE
+"""
+TAKE = """
+    WITH ready AS MATERIALIZED (
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND NOT delayed AND lane <> ALL ($4)
+        ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
+    ), late AS MATERIALIZED (
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since <= $2 AND lane <> ALL ($4)
+        ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
+    ), chosen AS (
+        SELECT * FROM (SELECT * FROM ready UNION ALL SELECT * FROM late) AS them ORDER BY since, seq LIMIT $1
+    )
+    UPDATE lanes SET holder = $3, held = lanes.seq FROM chosen WHERE lanes.lane = chosen.lane
+    RETURNING lanes.held, lanes.since
+"""
+NEXT_DUE = "SELECT since FROM lanes WHERE holder IS NULL AND delayed AND since > $1 ORDER BY since, seq LIMIT 1"
+_ANY_DUE = """
+    SELECT EXISTS (SELECT FROM lanes WHERE holder IS NULL AND NOT delayed)
+        OR EXISTS (SELECT FROM lanes WHERE holder IS NULL AND delayed AND since <= $1)
+"""
+CONVERSATION = """
+    (SELECT 0 AS rank, * FROM conversations WHERE number = $1 AND contact = $2)
+    UNION ALL (SELECT 1, * FROM conversations WHERE number = $1 AND phone = '+' || $2 AND phone <> '')
+    UNION ALL (SELECT 2, * FROM conversations WHERE number = $1 AND user_id = $2 AND user_id <> '')
+    ORDER BY rank, last_inbound_at DESC LIMIT 1
+"""
+CONVERSATION_OF_ROOM = "SELECT c.* FROM rooms r JOIN conversations c USING (number, contact) WHERE r.room = $1"
+CONVERSATION_BY_HASH = "SELECT * FROM conversations WHERE token_hash = $1"
+PAIR = "SELECT * FROM pairs WHERE wamid = $1"
+PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = $1"
+ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = $1"
+DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT $1"
+COUNTS = """
+    SELECT sum(waiting)::bigint AS waiting, sum(done)::bigint AS done, sum(dead)::bigint AS dead FROM tally
+"""
+
+
+def without_nul(text: str) -> str:
+    """PostgreSQL's text holds every character but this one: it is spelled out."""
+    return text.replace("\0", "\\x00")
+
+
+def plain(text: str) -> str:
+    """As it is stored: neither half characters nor NUL."""
+    return without_nul(storable(text))
+
+
+def row_of(entry: Entry, now: float) -> Values:
+    """key, lane, kind, source, at_ms, body, first_at. The body is JSON, which spells such characters out itself."""
+    values = (without_nul(value) if isinstance(value, str) else value for value in new_values(entry))
+    return (*values, now)
+
+
+async def append(db: Db, rows: Sequence[Values]) -> list[int]:
+    """Places of those that were new, counted from 0."""
+    if not rows:
+        return []
+    fresh: list[Row] = await db.fetch(APPEND, *(list(column) for column in zip(*rows, strict=True)))
+    return [int(row["n"]) - 1 for row in fresh]
+
+
+async def take(db: Db, limit: int, now: float, bot: int, held: Collection[str]) -> tuple[list[Entry], float]:
+    """The heads of lanes that nobody holds, due longest first, and when the next one becomes due.
+
+    The lanes that this bot holds and knows of are passed by: one of them may have been given away in the meantime.
+    """
+    # A hold that a crash of the server forgets is noticed by whoever has it; waiting for the disk would gain nothing.
+    await db.execute("SET LOCAL synchronous_commit = off")
+    taken = await db.fetch(TAKE, limit, now, bot, list(held))
+    later = await db.fetchval(NEXT_DUE, now)
+    order = {row["held"]: (row["since"], row["held"]) for row in taken}
+    rows = await db.fetch("SELECT * FROM entries WHERE seq = ANY ($1)", list(order)) if order else []
+    return [entry_of(row) for row in sorted(rows, key=lambda row: order[row["seq"]])], NEVER if later is None else later
+
+
+async def give_back(db: Db, bot: int, *, all_but: Collection[str] | None = None, entry: Entry | None = None) -> None:
+    """One lane, or all that the bot holds but these."""
+    await db.execute("SET LOCAL synchronous_commit = off")
+    free = "UPDATE lanes SET holder = NULL, held = NULL WHERE holder = $1"
+    if entry is not None:
+        await db.execute(f"{free} AND lane = $2 AND held = $3", bot, plain(entry.lane), entry.seq)
+    else:
+        await db.execute(f"{free} AND lane <> ALL ($2)", bot, list(all_but or ()))
+
+
+async def bury(db: Db, bots: Sequence[int]) -> int:
+    """Frees what dead bots held; how many lanes."""
+    freed = await db.fetch(
+        "UPDATE lanes SET holder = NULL, held = NULL WHERE lane IN "
+        "(SELECT lane FROM lanes WHERE holder = ANY ($1) ORDER BY lane FOR UPDATE SKIP LOCKED) RETURNING 1",
+        bots,
+    )
+    return len(freed)
+
+
+async def holders(db: Db) -> list[int]:
+    return [int(row[0]) for row in await db.fetch("SELECT DISTINCT holder FROM lanes WHERE holder IS NOT NULL")]
+
+
+async def any_due(db: Db, now: float) -> bool:
+    return bool(await db.fetchval(_ANY_DUE, now))
+
+
+async def progress(db: Db, bot: int, entry: Entry, part: int, step: Step) -> bool:
+    """This and the next three: False when the bot does not hold the entry (any more)."""
+    steps = await _hold(db, bot, entry)
+    if steps is None:
+        return False
+    text = steps_text({**steps, part: step})
+    await db.execute("UPDATE entries SET steps = $2, begun = true WHERE seq = $1", entry.seq, without_nul(text))
+    await _show_head(db, entry.lane, free=False)
+    return True
+
+
+async def done(
+    db: Db, bot: int, entry: Entry, result: str, now: float, *, pairs: Sequence[Pair], sealed: Sealed | None
+) -> bool:
+    if await _hold(db, bot, entry) is None:
+        return False
+    await db.execute(
+        "UPDATE entries SET state = 'done', lane = '', body = NULL, begun = false, tries = 0, confirming = false, "
+        "due = 0, steps = '{}', why = '', result = $2, closed_at = $3 WHERE seq = $1",
+        entry.seq, result, now,
+    )  # fmt: skip
+    for pair in sorted(pairs, key=lambda one: one.wamid):
+        await record_pair(db, pair)
+    if sealed is not None:
+        await remember(db, sealed)
+    await _show_head(db, entry.lane, free=True)
+    await db.execute(_COUNT.format("waiting = waiting - 1, done = done + 1"))
+    return True
+
+
+async def again(db: Db, bot: int, entry: Entry, due: float, why: str, *, confirm: bool) -> bool:
+    steps = await _hold(db, bot, entry)
+    if steps is None:
+        return False
+    if not confirm:  # what was handed over before this look, without an answer, stays unsure all the same
+        steps = {part: step for part, step in steps.items() if step.state == "out" or part in entry.steps}
+    unsure = any(step.state == "handed" for step in steps.values())
+    if confirm and steps and not unsure:
+        due, confirm = 0.0, False  # a status has settled it in the meantime
+    await db.execute(
+        "UPDATE entries SET begun = true, tries = tries + 1, confirming = $2, due = $3, why = $4, steps = $5 "
+        "WHERE seq = $1",
+        entry.seq, confirm or (entry.confirming and unsure), due, why, without_nul(steps_text(steps)),
+    )  # fmt: skip
+    await _show_head(db, entry.lane, free=True)
+    return True
+
+
+async def park(db: Db, bot: int, entry: Entry, why: str, notices: Sequence[Values], *, now: float) -> bool:
+    steps = await _hold(db, bot, entry)
+    if steps is None:
+        return False
+    if any(step.state == "handed" and steps[part].state == "out" for part, step in entry.steps.items()):
+        return await again(db, bot, entry, 0.0, why, confirm=True)  # a status has settled it in the meantime
+    await db.execute(
+        "UPDATE entries SET state = 'dead', begun = false, due = 0, why = $2, closed_at = $3 WHERE seq = $1",
+        entry.seq, why, now,
+    )  # fmt: skip
+    await _show_head(db, entry.lane, free=True)
+    await db.execute(_COUNT.format("waiting = waiting - 1, dead = dead + 1"))
+    await append(db, notices)
+    return True
+
+
+async def confirm(db: Db, key: str, part: int, wamid: str) -> bool:
+    row = await _locked(db, key)
+    if row is None or row["state"] == "done":
+        return False
+    entry, dead = entry_of(row), row["state"] == "dead"
+    step = entry.steps.get(part)
+    if step is None or (step.state == "out" and dead):
+        return False
+    if step.state == "out":
+        return True
+    steps = {**entry.steps, part: Step("out", wamid)}
+    await db.execute(
+        "UPDATE entries SET steps = $2, begun = true WHERE seq = $1", entry.seq, without_nul(steps_text(steps))
+    )
+    settled = not any(other.state == "handed" for other in steps.values()) and (entry.confirming or dead)
+    if settled:
+        await db.execute(
+            "UPDATE entries SET state = 'waiting', confirming = false, due = 0, closed_at = 0, "
+            "tries = CASE state WHEN 'dead' THEN 0 ELSE tries END WHERE seq = $1",
+            entry.seq,
+        )
+    if not dead:
+        await _show_head(db, entry.lane, free=False)
+    elif settled:
+        await _back_from_the_dead(db, entry.seq)
+    return True
+
+
+async def retry(db: Db, key: str) -> bool:
+    row = await _locked(db, key)
+    if row is None or row["state"] != "dead":
+        return False
+    out = {part: step for part, step in steps_of(row["steps"]).items() if step.state == "out"}
+    await db.execute(
+        "UPDATE entries SET state = 'waiting', begun = $2, tries = 0, confirming = false, due = 0, closed_at = 0, "
+        "why = '', steps = $3 WHERE seq = $1",
+        row["seq"], bool(out), steps_text(out),
+    )  # fmt: skip
+    await _back_from_the_dead(db, row["seq"])
+    return True
+
+
+async def record_pair(db: Db, pair: Pair) -> None:
+    """A state that is known is not lost to a pair that comes without one."""
+    values = [without_nul(value) if isinstance(value, str) else value for value in pair_values(pair)]
+    values[5] = pair.outbound
+    await db.execute(
+        "INSERT INTO pairs (wamid, message, room, number, contact, outbound, entry, state, state_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (wamid) DO UPDATE SET "
+        "message = excluded.message, room = excluded.room, number = excluded.number, contact = excluded.contact, "
+        "outbound = excluded.outbound, entry = excluded.entry, "
+        "state = CASE excluded.state WHEN '' THEN pairs.state ELSE excluded.state END, "
+        "state_at = CASE excluded.state WHEN '' THEN pairs.state_at ELSE excluded.state_at END",
+        *values,
+    )
+
+
+async def remember(db: Db, sealed: Sealed) -> None:
+    one = sealed.conversation
+    names = (one.number, one.contact, sealed.token, one.room, one.phone, one.user_id, one.name)
+    number, contact, token, room, phone, user_id, name = (None if v is None else without_nul(v) for v in names)
+    await db.execute(
+        "INSERT INTO conversations AS known "
+        "(number, contact, token, token_hash, room, phone, user_id, name, last_inbound_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (number, contact) DO UPDATE SET "
+        "token = CASE known.token_hash WHEN excluded.token_hash THEN known.token ELSE excluded.token END, "
+        "token_hash = excluded.token_hash, room = excluded.room, phone = excluded.phone, "
+        "user_id = excluded.user_id, name = excluded.name, "
+        "last_inbound_at = greatest(known.last_inbound_at, excluded.last_inbound_at)",
+        number, contact, token, sealed.token_hash, room, phone, user_id, name, one.last_inbound_at,
+    )  # fmt: skip
+    if room is not None:
+        await db.execute(
+            "INSERT INTO rooms AS known VALUES ($1, $2, $3) ON CONFLICT (room) DO UPDATE SET number = $2, contact = $3 "
+            "WHERE (known.number, known.contact) <> ($2, $3)",
+            room, number, contact,
+        )  # fmt: skip
+
+
+async def set_mark(db: Db, name: str, value: str, *, forward: bool) -> None:
+    only = "WHERE known.value::double precision < $2::text::double precision" if forward else ""
+    await db.execute(
+        f"INSERT INTO marks AS known VALUES ($1, $2::text) ON CONFLICT (name) DO UPDATE SET value = $2::text {only}",
+        plain(name), plain(value),
+    )  # fmt: skip
+
+
+# --- inside ---------------------------------------------------------------------------------------------------------
+
+
+async def _hold(db: Db, bot: int, entry: Entry) -> Mapping[int, Step] | None:
+    """The entry's steps as they now are, with its lane and itself locked; None when the bot does not hold it."""
+    text = await db.fetchval(_HOLD, plain(entry.lane), entry.seq, bot)
+    return None if text is None else steps_of(text)
+
+
+async def _locked(db: Db, key: str) -> Row | None:
+    """An entry that nobody need hold, with its lane locked before it, in the order in which everybody does."""
+    await db.execute(
+        "SELECT FROM lanes WHERE lane = (SELECT lane FROM entries WHERE key = $1 AND state <> 'done') FOR UPDATE", key
+    )
+    return await db.fetchrow("SELECT * FROM entries WHERE key = $1 AND state <> 'done' FOR UPDATE", key)
+
+
+async def _show_head(db: Db, lane: str, *, free: bool) -> None:
+    await db.execute(_SHOW_HEAD, plain(lane), free)
+
+
+async def _back_from_the_dead(db: Db, seq: int) -> None:
+    await db.execute(_APPEAR, seq)
+    await db.execute(_COUNT.format("waiting = waiting + 1, dead = dead - 1"))

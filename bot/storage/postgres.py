@@ -1,0 +1,242 @@
+"""The PostgreSQL database that several bots share: connections, patience with it, and what all of them must agree on.
+
+A server that restarts, fails over or is out of connections for a while is waited for: every change is one transaction
+and is tried again as a whole, with growing pauses, for `PATIENCE` seconds. Only then it is a StorageError.
+
+Each bot has its own `data_dir` and the same secret key file. Connections must keep their session (notifications and
+advisory locks do not survive a pooler that shares sessions between transactions).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from bot.storage.files import StorageError
+from bot.storage.postgres_presence import Presence
+from bot.storage.postgres_schema import LOCKS, SCHEMA, migrate
+from bot.storage.secrets import Vault
+
+if TYPE_CHECKING:
+    Row = asyncpg.Record
+    Db = asyncpg.Connection[Row] | asyncpg.pool.PoolConnectionProxy[Row]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds for which a database that is away is waited for."""
+MOST_CONNECTIONS = 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_CONNECT = 5.0
+_ANSWER = 20.0
+"""Seconds after which a connection that says nothing counts as dead; the server gives up earlier."""
+_CLOSE = 5.0
+_LOCK_LOOK = 0.2
+
+_SESSION = {
+    "application_name": "whatsapp-360d-bot",
+    "search_path": SCHEMA,
+    "client_encoding": "UTF8",
+    "statement_timeout": "15s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "15s",
+    # A machine that vanished without a word is noticed within some ten seconds, and what it held is free.
+    "tcp_keepalives_idle": "4",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+}
+
+_PASSING = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The server is away, on its way down or up, or two bots stood in each other's way: it may be well in a moment."""
+
+
+class Database:
+    """`async with Database(url, vault) as database`.
+
+    Opening raises StorageError when the server cannot be used, its tables are newer than this program, or they were
+    written with another secret key.
+    """
+
+    def __init__(self, url: str, vault: Vault, patience: float = PATIENCE) -> None:
+        self._url = url
+        self._vault = vault
+        self._patience = patience
+        self._closing = AsyncExitStack()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self.where = _without_password(url)
+        self.presence = Presence(self.connect)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._pool = await self._patiently(self._make_pool)
+            stack.push_async_callback(self._close_pool)
+            await self._patiently(self._prepare)
+            await self._patiently(self.presence.start)
+            stack.push_async_callback(self.presence.stop)
+            self._closing = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    async def transact(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        """Does the work in one transaction; it may be called several times, and each time from the beginning.
+
+        When the connection was lost in the very moment of the commit, a second try finds the first one done.
+        """
+
+        async def attempt() -> T:
+            async with self._pool.acquire(timeout=_ANSWER) as db, db.transaction():
+                return await work(db)
+
+        return await self._patiently(attempt)
+
+    async def fetch(self, query: str, *values: object) -> list[Row]:
+        """One statement that is a transaction of its own."""
+
+        async def attempt() -> list[Row]:
+            return await self._pool.fetch(query, *values)
+
+        return await self._patiently(attempt)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Closing waits for it."""
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """A change that was begun is made though nobody waits for it any more."""
+        return await asyncio.shield(self.begin(work))
+
+    async def settled(self) -> None:
+        """Everything that was begun has ended."""
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """One bot at a time is inside; a dead one is not. Others wait."""
+        async with AsyncExitStack() as stack:
+            db = await self._patiently(self.connect)
+            stack.push_async_callback(_drop, db)
+            number = zlib.crc32(name.encode()) - 2**31
+            while not await db.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCKS + 1, number):  # noqa: ASYNC110
+                await asyncio.sleep(_LOCK_LOOK)  # whoever is inside is another process
+            yield
+
+    async def connect(self) -> asyncpg.Connection[Row]:
+        """A connection of its own, beside the pool."""
+        return await asyncpg.connect(
+            self._url, timeout=_CONNECT, command_timeout=_ANSWER, server_settings=_SESSION
+        )
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked has it, or has gone
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        clock = asyncio.get_running_loop().time
+        deadline, pause = clock() + self._patience, _FIRST_PAUSE
+        while True:
+            try:
+                return await attempt()
+            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+                # Its text may quote what was given.
+                raise ValueError(f"{type(error).__name__}: the database cannot hold this value") from None
+            except _PASSING as error:
+                if clock() + pause > deadline:
+                    raise self._failed(error) from error
+                log.info("the database %s does not answer, again in %.2f s: %s", self.where, pause, _text(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except asyncpg.PostgresError as error:
+                raise self._failed(error) from error
+            except asyncpg.ClientConfigurationError as error:
+                raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> StorageError:
+        return StorageError(f"The database {self.where} cannot be used: {_text(error)}.")
+
+    async def _prepare(self) -> None:
+        async with self._pool.acquire(timeout=_ANSWER) as db:
+            encoding = await db.fetchval("SHOW server_encoding")
+            if encoding != "UTF8":
+                raise StorageError(f"The database {self.where} is encoded in {encoding}: UTF8 is needed.")
+            await migrate(db, self.where)
+            proof = self._vault.derive("database").hex()
+            await db.execute("INSERT INTO about VALUES ('vault', $1) ON CONFLICT DO NOTHING", proof)
+            if await db.fetchval("SELECT value FROM about WHERE name = 'vault'") != proof:
+                raise StorageError(
+                    f"The database {self.where} was written with another secret key than {self._vault.path}. All bots "
+                    "that share a database need the same key file: copy it from the first one."
+                )
+
+    async def _make_pool(self) -> asyncpg.Pool[Row]:
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            timeout=_CONNECT,
+            command_timeout=_ANSWER,
+            server_settings=_SESSION,
+            reset=_as_it_is,
+        )
+
+    async def _close_pool(self) -> None:
+        await self.settled()
+        try:
+            async with asyncio.timeout(_CLOSE):
+                await self._pool.close()
+        except (TimeoutError, *_PASSING):
+            self._pool.terminate()
+
+
+async def _as_it_is(_: object) -> None:
+    """Nothing of ours stays in a session, so there is nothing to reset: one round trip less for each use."""
+
+
+async def _drop(db: asyncpg.Connection[Row]) -> None:
+    with contextlib.suppress(*_PASSING):
+        await db.close(timeout=_CLOSE)
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _without_password(url: str) -> str:
+    """`name at host:port`, for people. Raises StorageError for what is no address of a database."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or "".join(parse_qs(parts.query).get("host", [])) or "this machine"
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("postgresql", "postgres"):
+        raise StorageError("[storage] database_url must look like postgresql://user:password@host/name")
+    return f"{parts.path.strip('/') or parts.username or 'postgres'} at {host}{port}"

@@ -1,0 +1,192 @@
+"""Bots that share a database know of each other: who lives, and what happened a moment ago.
+
+Who lives: each bot has a number, and a connection whose session holds the advisory lock of that number. The server
+frees the lock when the process dies, so nobody has to keep time. What a bot holds is taken over once its lock has been
+free for `GRACE` seconds: a bot whose connection was only cut (or the server restarted) has it back by then. One that
+comes back later finds what it held given away, and every change of the journal checks that (fencing).
+
+What happened: `tell` collects, and one NOTIFY carries what was collected while the last one was on its way. It is no
+part of the commits that it tells of: a NOTIFY inside of a transaction makes all commits wait for each other
+(PostgreSQL's src/backend/commands/async.c, PreCommit_Notify). What is lost that way with a dying bot is found by the
+look that every bot takes each second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from bot.storage.postgres_schema import LOCKS, SCHEMA
+
+if TYPE_CHECKING:
+    from bot.storage.postgres import Db
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+log = logging.getLogger(__name__)
+
+BEAT = 1.0
+"""Seconds between two looks."""
+GRACE = 3.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_ANSWER = 4.0
+_AT_ONCE = 150
+"""Names in one notification: it holds 8000 bytes at most."""
+
+_ALIVE = """
+    SELECT objid::bigint::integer FROM pg_locks
+    WHERE locktype = 'advisory' AND classid::bigint = $1 AND objsubid = 2 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+EVERYTHING = "*"
+"""Told after the connection was away: anything may have happened."""
+
+
+def short(name: str) -> str:
+    """A name as it is told: two that share it cost a look in vain."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Presence:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._connect = connect
+        self._db: Connection | None = None
+        self._present = False
+        """The lock of our number is ours."""
+        self._to_tell: set[str] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._missing: dict[int, float] = {}
+        """Bots without their lock, and since when."""
+        self.number = 0
+        self.listeners: list[Callable[[frozenset[str]], None]] = []
+        """Called with what other bots told; with EVERYTHING after each time that nothing could be heard."""
+        self.looks: list[Callable[[Db], Awaitable[None]]] = []
+        """Called each second."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether what others tell comes in now."""
+        return self._db is not None and not self._db.is_closed()
+
+    def tell(self, *what: str) -> None:
+        self._to_tell.update(what)
+        self._wake.set()
+
+    async def start(self) -> None:
+        db = await self._connect()
+        try:
+            self.number = self.number or int(await db.fetchval("SELECT nextval('bots')"))
+            await self._settle_in(db)
+        except BaseException:
+            db.terminate()
+            raise
+        self._task = asyncio.create_task(self._run(), name="presence")
+
+    async def stop(self) -> None:
+        """Tells what is left to tell, and goes."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        if self._db is not None:
+            await self._leave(self._db)
+
+    async def lost(self, holders: Iterable[int], db: Db) -> list[int]:
+        """Which of these bots are dead: without their lock for so long that they will not come back for it."""
+        now = asyncio.get_running_loop().time()
+        alive = {int(row[0]) for row in await db.fetch(_ALIVE, LOCKS)}
+        missing = {one for one in holders if one not in alive and one != self.number}
+        self._missing = {one: self._missing.get(one, now) for one in missing}
+        return sorted(one for one, since in self._missing.items() if now - since >= GRACE)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _settle_in(self, db: Connection) -> None:
+        self._present = False
+        await db.add_listener(SCHEMA, self._hear)
+        db.add_termination_listener(self._gone)
+        await self._take_lock(db)
+        self._db = db
+        self._say(frozenset({EVERYTHING}))
+
+    async def _take_lock(self, db: Db) -> None:
+        """An old session of ours may still have it until the server notices its end."""
+        self._present = bool(await db.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCKS, self.number))
+
+    def _gone(self, _: object) -> None:
+        self._wake.set()
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, payload: Any) -> None:
+        try:
+            sender, *what = json.loads(payload)
+        except (TypeError, ValueError):
+            return
+        if sender != self.number:
+            self._say(frozenset(str(one) for one in what))
+
+    def _say(self, what: frozenset[str]) -> None:
+        for listener in self.listeners:
+            listener(what)
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause, beat = _FIRST_PAUSE, clock() + BEAT
+        while not (self._stopping and not (self._to_tell and self.hears)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(beat):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(_ANSWER):
+                    await self._round(beat <= clock())
+                pause = _FIRST_PAUSE
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("out of touch with the other bots, again in %.2f s: %s", pause, type(error).__name__)
+                if self._db is not None:
+                    self._db.terminate()
+                    self._db = None
+                if self._stopping:
+                    return
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._wake.set()
+            if beat <= clock():
+                beat = clock() + BEAT
+
+    async def _round(self, look: bool) -> None:
+        if not self.hears:
+            db = await self._connect()
+            try:
+                await self._settle_in(db)
+            except BaseException:
+                db.terminate()
+                raise
+        assert self._db is not None
+        while self._to_tell:
+            some = [self._to_tell.pop() for _ in range(min(_AT_ONCE, len(self._to_tell)))]
+            try:
+                await self._db.execute("SELECT pg_notify($1, $2)", SCHEMA, json.dumps([self.number, *some]))
+            except BaseException:
+                self._to_tell.update(some)
+                raise
+        if look:
+            if not self._present:
+                await self._take_lock(self._db)
+            for one in self.looks:
+                await one(self._db)
+
+    async def _leave(self, db: Connection) -> None:
+        try:
+            await db.close(timeout=_ANSWER)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            db.terminate()
