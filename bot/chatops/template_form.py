@@ -24,7 +24,7 @@ MOST_RECIPIENTS = 250
 _PATIENCE = 8.0
 """Seconds for which whoever sends to a few people waits for the results."""
 _PHONE = re.compile(r"\+?\d{7,15}", re.ASCII)
-_BETWEEN_NUMBERS = re.compile(r"[,;\s]+(?=\+|00|\d{7})|[,;\n]+")
+_SURELY_BETWEEN = re.compile(r"[,;\n]+|\s+(?=\+|00)")
 _UPLOADS = {
     "image": (5, {"image/jpeg", "image/png"}),
     "video": (16, {"video/mp4", "video/3gpp"}),
@@ -104,13 +104,16 @@ async def upload(desk: Desk, number: Number, template: Template, file: Uploaded)
 
 
 def recipients(text: str) -> list[str]:
-    """Digits of each number once. Raises Invalid that names what is none. Numbers stay as they were typed."""
+    """Digits of each number once; a blank stands in a number, or between two that together would be too long for one.
+
+    Raises Invalid that names what is none. Numbers stay as they were typed."""
     found: dict[str, None] = {}
-    for one in filter(None, (part.strip() for part in _BETWEEN_NUMBERS.split(text))):
-        digits = phone_digits(one)
-        if digits is None:
-            raise Invalid("send_template.not_a_phone", "recipients", given=one[:40])
-        found[digits] = None
+    for part in filter(None, (part.strip() for part in _SURELY_BETWEEN.split(text))):
+        for one in [part] if phone_digits(part) else part.split():
+            digits = phone_digits(one)
+            if digits is None:
+                raise Invalid("send_template.not_a_phone", "recipients", given=part[:40])
+            found[digits] = None
     if len(found) > MOST_RECIPIENTS:
         raise Invalid("send_template.too_many", "recipients", n=MOST_RECIPIENTS, length=len(found))
     return list(found)

@@ -59,8 +59,8 @@ class Templates:
         self._clock = clock
         self._app = app
         self._t = t
-        self._shelves: dict[NumberId, tuple[str, Shelf]] = {}
-        """What was read from which stored text: definitions are not parsed again and again."""
+        self._shelves: dict[NumberId, tuple[str, str, Shelf]] = {}
+        """What was read from which stored text with which key: definitions are not parsed again and again."""
         self._locks: dict[NumberId, asyncio.Lock] = {}
         self._failed_at: dict[NumberId, float] = {}
 
@@ -121,8 +121,8 @@ class Templates:
         if stored is None:
             return None
         parsed = self._shelves.get(number.id)
-        if parsed is not None and parsed[0] == stored:
-            return parsed[1]
+        if parsed is not None and parsed[:2] == (stored, number.api_key):
+            return parsed[2]
         document = json.loads(stored)
         if document["key"] != _fingerprint(number):
             return None
@@ -131,7 +131,7 @@ class Templates:
     def _shelf(self, number: Number, stored: str, at: float, found: list[Mapping[str, Any]]) -> Shelf:
         templates = sorted(filter(None, map(read, found)), key=lambda one: (one.name, one.language))
         shelf = Shelf(tuple(templates), at)
-        self._shelves[number.id] = (stored, shelf)
+        self._shelves[number.id] = (stored, number.api_key, shelf)
         return shelf
 
 
