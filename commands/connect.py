@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from bot.chatops.command import Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Field, Form, Opening, Option, Review
+from bot.chatops.form import phone as as_phone
 from bot.errors import BotError, Invalid, Refused
 from bot.model import Health, Number
 from commands.dialog360 import destination_now, digits, health_of, health_words, number_id, register
@@ -21,15 +22,22 @@ BUSINESS_MANAGER = "https://business.facebook.com/"
 
 
 async def open_form(_: Desk, args: tuple[str, ...]) -> Opening:
-    return Opening(FORM)
+    """A phone number may follow the command; the form then offers to keep it."""
+    try:
+        return Opening(FORM, {"suggested": as_phone("".join(args))} if args else {})
+    except Invalid:
+        return Opening(FORM)
 
 
-async def questions(desk: Desk, _: Answers) -> Sequence[Field]:
+async def questions(desk: Desk, answers: Answers) -> Sequence[Field]:
     return (
         Field("api_key", "secret", "connect.api_key", "connect.api_key.help", required=True),
-        Field("phone_number", "phone", "connect.phone_number", "connect.phone_number.help", required=True),
+        Field(
+            "phone_number", "phone", "connect.phone_number", "connect.phone_number.help", required=True,
+            default=answers.get("suggested", ""),
+        ),
         *await agreed(desk),
-    )
+    )  # fmt: skip
 
 
 async def agreed(desk: Desk, number: Number | None = None) -> tuple[Field, ...]:
@@ -139,4 +147,6 @@ FORM = Form(
     checks={"api_key": check_key},
 )
 
-COMMAND = Command(name="connect", summary="connect.summary", open=open_form, forms=(FORM,))
+COMMAND = Command(
+    name="connect", summary="connect.summary", open=open_form, examples=("+4915112345678",), forms=(FORM,)
+)

@@ -353,3 +353,23 @@ async def test_the_same_person_has_one_form_in_each_room(scene: Scene) -> None:
     await scene.dm("connect")
 
     assert "Question 3 of 6" in (await scene.one(PHONE, room=SETUP)).text
+
+
+async def test_a_number_typed_after_the_command_needs_only_to_be_kept(scene: Scene) -> None:
+    await scene.write("!whatsapp-360d-cloud connect +49 1511 2345678")
+    (question,) = await scene.save_key()
+
+    assert "Phone Number" in question.text
+    assert f"Now: {PHONE}" in question.text
+    summary = (await scene.press(question, "Keep the rest"))[0]
+    await scene.press(summary, "Connect")
+
+    (number,) = await scene.registry.numbers()
+    assert number.phone == PHONE
+
+
+async def test_what_is_no_number_after_the_command_is_left_out(scene: Scene) -> None:
+    assert link(await scene.one("!whatsapp-360d-cloud connect please"))
+    (question,) = await scene.save_key()
+
+    assert "Now:" not in question.text
