@@ -17,7 +17,7 @@ from bot.whatsapp.markup import inert, inert_line
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "chat"
 _LONGEST = 200
-_LABEL = 60
+LONGEST_LABEL = 60
 
 
 class ChatView:
@@ -56,14 +56,14 @@ class ChatView:
 
     def _button(self, press: Press) -> Button:
         label = self._t(press.label.key, **{name: _plain(value) for name, value in press.label.values.items()})
-        return Button(visible(label)[:_LABEL], press.says, press.opens)
+        return Button(label.strip()[:LONGEST_LABEL], press.says, press.opens)
 
 
 def _plain(value: Value) -> str | int:
-    """Button labels are shown as they are; markup in them is no markup."""
+    """Button labels are shown as they are; markup in them is no markup. The catalogue may set directions of writing."""
     match value:
         case Words(key):
             return key
-        case Block(text):
-            return text
+        case Block(text) | str(text):
+            return visible(text)
     return value

@@ -16,6 +16,7 @@ import pytest
 
 import bot.errors
 import commands
+from bot.chatops.chat_view import LONGEST_LABEL
 from bot.chatops.dialogue import WORDS
 from bot.config import App
 from bot.ports import Kind
@@ -242,3 +243,20 @@ def test_every_page_that_only_says_something_has_a_title() -> None:
 
     assert len(pages) >= 6
     assert {f"{page}.title" for page in pages} - texts() == set()
+
+
+def labels() -> set[str]:
+    """Keys of what stands on buttons in chat."""
+    pressed = [node for tree in sources().values() for node in ast.walk(tree) if _called(node) == "Press"]
+    named_there = {one.value for node in pressed for one in ast.walk(node) if isinstance(one, ast.Constant)}
+    forms = {f"{form.name}.submit" for command in commands.ALL for form in command.forms}
+    return forms | {key for key in texts() if key in named_there or key.startswith("form.button.")}
+
+
+@pytest.mark.parametrize("language", sorted(catalogues()))
+def test_no_label_of_a_button_is_cut(language: str) -> None:
+    t = translator(language)
+    said = {key: t(key, phone="+4915112345678901", name="view-templates", label="") for key in labels()}
+
+    assert len(said) >= 20
+    assert {key: label for key, label in said.items() if len(label) > LONGEST_LABEL} == {}
