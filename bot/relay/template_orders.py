@@ -59,7 +59,7 @@ class Order:
     def key(self) -> str:
         return f"tplorder:{self.id}"
 
-    def keys(self) -> list[str]:
+    def send_keys(self) -> list[str]:
         n = len(self.recipients)
         return [f"tpl:{self.id}:{index}/{n}" for index in range(1, n + 1)]
 
@@ -85,7 +85,7 @@ class Order:
         shared = {name: value for name, value in self.document().items() if name not in ("recipients", "number")}
         return [
             Entry(key, f"tpl:{self.number}:{to}", "template.send", {**shared, "to": to}, source=self.number)
-            for key, to in zip(self.keys(), self.recipients, strict=True)
+            for key, to in zip(self.send_keys(), self.recipients, strict=True)
         ]
 
     def entries(self) -> list[Entry]:
@@ -146,7 +146,7 @@ class Orders:
         """As soon as all are known, at the latest after `timeout` seconds."""
         until = self._clock.now() + timeout
         found = []
-        for to, key in zip(order.recipients, order.keys(), strict=True):
+        for to, key in zip(order.recipients, order.send_keys(), strict=True):
             stored = await self._closed(key, until - self._clock.now())
             found.append(result_of(to, stored or await self._journal.find(key)))
         return found
