@@ -7,6 +7,7 @@ posted in here. A wrong answer is explained and loses nothing. `cancel`, `back`,
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,11 +42,11 @@ class Dialogue:
 
     def control(self, text: str) -> str | None:
         """The control word that was typed, if it is one."""
-        typed_word = visible(text).casefold().rstrip(".!")
+        typed_word = _as_typed(visible(text).rstrip(".!।"))
         return next((word for word in WORDS if typed_word in (word, *self._said_for(word))), None)
 
     def _said_for(self, word: str) -> list[str]:
-        return [one.strip().casefold() for one in self._t(f"form.words.{word}").split(",")]
+        return [_as_typed(one.strip()) for one in self._t(f"form.words.{word}").split(",")]
 
     async def ask(self, desk: Desk, form: Form, session: FormSession, problem: Words | None = None) -> Turn:
         """The first question that has no answer yet, or the summary."""
@@ -248,6 +249,11 @@ def _rest_kept(session: FormSession, fields: Sequence[Field]) -> FormSession:
         if one.is_asked and not session.is_answered(one):
             session = session.with_answer(one, "" if one.kind == "secret" else one.default)
     return session
+
+
+def _as_typed(word: str) -> str:
+    """Keyboards write `ü` and `ड़` as one sign or as two; both are the same word."""
+    return unicodedata.normalize("NFC", word).casefold()
 
 
 def _words_for(field: Field) -> str:

@@ -7,6 +7,7 @@ forms and control words that their language needs.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from gettext import c2py
 
@@ -200,6 +201,7 @@ def test_control_words_are_clear_in_every_language(language: str) -> None:
             assert said.strip(), word
             assert seen.setdefault(said.strip().casefold(), word) == word
             assert dialogue.control(said.strip().upper() + ".") == word
+            assert dialogue.control(unicodedata.normalize("NFD", said.strip())) == word
     for hint, meant in (
         ("form.words_when_optional", ["skip", "back", "cancel"]),
         ("form.words_when_required", ["back", "cancel"]),
