@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Callable, Coroutine, Mapping, MutableMapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Coroutine, MutableMapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,10 @@ from tinydb.table import Table
 from bot.model import Number, NumberId
 from bot.ports import Json
 from bot.storage.files import StorageError, make_private_folder, write_whole
+from bot.storage.registry_documents import FACT_SECRETS, NUMBER_SECRETS, SESSION_SECRETS, closed, number_of, opened
 from bot.storage.secrets import Vault
 
 VERSION = 1
-SEALED = "sealed"
-_NUMBER_SECRETS = ("api_key", "hook_path", "hook_secret")
-_SESSION_SECRETS = ("secrets",)
-_FACT_SECRETS = ("value",)
-_NUMBER_FIELDS = frozenset(field.name for field in fields(Number))
 
 
 class WholeFile(Storage):
@@ -94,7 +90,7 @@ class TinyRegistry:
         return found
 
     async def put_number(self, number: Number) -> None:
-        await self._change(lambda: _put(self._number_table, "id", self._closed(asdict(number), _NUMBER_SECRETS)))
+        await self._change(lambda: _put(self._number_table, "id", closed(self._vault, asdict(number), NUMBER_SECRETS)))
 
     async def remove_number(self, id: NumberId) -> None:
         await self._change(lambda: self._number_table.remove(where("id") == id))
@@ -103,7 +99,7 @@ class TinyRegistry:
         return list(self._sessions.values())
 
     async def put_session(self, session: Json) -> None:
-        await self._change(lambda: _put(self._session_table, "id", self._closed(session, _SESSION_SECRETS)))
+        await self._change(lambda: _put(self._session_table, "id", closed(self._vault, session, SESSION_SECRETS)))
 
     async def remove_session(self, id: str) -> None:
         await self._change(lambda: self._session_table.remove(where("id") == id))
@@ -113,7 +109,7 @@ class TinyRegistry:
 
     async def set_fact(self, name: str, value: str) -> None:
         fact = {"name": name, "value": value}
-        await self._change(lambda: _put(self._fact_table, "name", self._closed(fact, _FACT_SECRETS)))
+        await self._change(lambda: _put(self._fact_table, "name", closed(self._vault, fact, FACT_SECRETS)))
 
     async def _change(self, write: Callable[[], object]) -> None:
         """In a thread, one at a time; what is in memory changes after the file has."""
@@ -134,9 +130,9 @@ class TinyRegistry:
                     f"The registry {self._path} was written by a newer version of the bot. Install that version again, "
                     "or put back the backup from before the update."
                 )
-            numbers = [_number(self._opened(document)) for document in self._number_table.all()]
-            sessions = [self._opened(document) for document in self._session_table.all()]
-            facts = [self._opened(document) for document in self._fact_table.all()]
+            numbers = [number_of(opened(self._vault, document)) for document in self._number_table.all()]
+            sessions = [opened(self._vault, document) for document in self._session_table.all()]
+            facts = [opened(self._vault, document) for document in self._fact_table.all()]
             self._numbers = {number.id: number for number in numbers}
             self._sessions = {str(session["id"]): session for session in sessions}
             self._facts = {str(fact["name"]): str(fact["value"]) for fact in facts}
@@ -145,15 +141,6 @@ class TinyRegistry:
                 f"The registry {self._path} holds something that cannot be read ({type(error).__name__}). It was not "
                 "changed. Put a backup in its place."
             ) from None
-
-    def _closed(self, document: Json, secrets: tuple[str, ...]) -> dict[str, Any]:
-        hidden = {name: document[name] for name in secrets if name in document}
-        shown = {name: value for name, value in document.items() if name not in secrets}
-        return {**shown, SEALED: self._vault.seal(json.dumps(hidden))}
-
-    def _opened(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        shown = {name: value for name, value in document.items() if name != SEALED}
-        return {**shown, **json.loads(self._vault.open(document[SEALED]))}
 
 
 def _put(table: Table, name: str, document: dict[str, Any]) -> None:
@@ -168,11 +155,6 @@ def _put(table: Table, name: str, document: dict[str, Any]) -> None:
         table.update(replace, same)
     else:
         table.insert(document)
-
-
-def _number(document: Mapping[str, Any]) -> Number:
-    """Names that a later version wrote are left out."""
-    return Number(**{name: value for name, value in document.items() if name in _NUMBER_FIELDS})
 
 
 def _bytes(text: str) -> bytes:

@@ -1,0 +1,34 @@
+"""The registry's documents as they are stored: what is secret in them is one sealed text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from bot.model import Number
+from bot.ports import Json
+from bot.storage.secrets import Vault
+
+SEALED = "sealed"
+NUMBER_SECRETS = ("api_key", "hook_path", "hook_secret")
+SESSION_SECRETS = ("secrets",)
+FACT_SECRETS = ("value",)
+_NUMBER_FIELDS = frozenset(field.name for field in fields(Number))
+
+
+def closed(vault: Vault, document: Json, secrets: tuple[str, ...]) -> dict[str, Any]:
+    hidden = {name: document[name] for name in secrets if name in document}
+    shown = {name: value for name, value in document.items() if name not in secrets}
+    return {**shown, SEALED: vault.seal(json.dumps(hidden))}
+
+
+def opened(vault: Vault, document: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in document.items() if name != SEALED}
+    return {**shown, **json.loads(vault.open(document[SEALED]))}
+
+
+def number_of(document: Mapping[str, Any]) -> Number:
+    """Names that a later version wrote are left out."""
+    return Number(**{name: value for name, value in document.items() if name in _NUMBER_FIELDS})
