@@ -27,13 +27,13 @@ The floors, from the ground up; imports go downwards only
 ---------------------------------------------------------
 
     model · errors · config · translations     the words of the domain, every way to fail, settings, texts
-    ports                                      what the middle needs from outside: Journal, Workspace, WhatsApp, …
+    ports · ports_rocketchat                   what the middle needs from outside: Journal, Workspace, WhatsApp, …
     whatsapp/  rocketchat/                     the two wires as pure functions: split, read, compose, translate
     relay/  chatops/                           the road and the commands; they see the world only through the ports
     web/  ../commands/                         the HTTP edge and its pages; one file for each command
-    whatsapp/client  rocketchat/{realtime, rest, livechat}  storage/      the adapters that fit the ports
-    app                                        builds everything once, starts and stops it
-    demo  __main__                             the sandbox story and the command line
+    whatsapp/client  rocketchat/{realtime, rest, livechat, files}  storage/  callbacks    the adapters of the ports
+    doors · startup · app                      open the adapters, learn who the bot is, build everything once
+    stage · demo · __main__                    both simulators around the real bot, the story, the command line
 
 `sandbox/` is a small Rocket.Chat and a small 360Dialog that speak the real wire, for the demo and the tests. It imports
 nothing of the bot: an error in our reading must not be repeated by its judge.

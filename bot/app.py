@@ -10,17 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
 from aiohttp import web
 
 import commands
 from bot import VERSION
-from bot.callbacks import Callbacks
 from bot.chatops.command import House
 from bot.chatops.dispatcher import Dispatcher
 from bot.chatops.office import Office
@@ -30,6 +27,7 @@ from bot.chatops.setup_channel import SetupChannel
 from bot.chatops.template_reports import TemplateReports
 from bot.chatops.voice import Voice
 from bot.config import App, Settings
+from bot.doors import Doors, SystemClock, open_doors
 from bot.model import VisitorToken
 from bot.ports import Clock, Handler, Kind
 from bot.relay import notices
@@ -54,13 +52,8 @@ from bot.relay.template_orders import Orders
 from bot.relay.template_sends import TemplateSends
 from bot.relay.templates import Templates
 from bot.relay.worker import Worker
-from bot.rocketchat.credentials import Credentials
-from bot.rocketchat.livechat import Livechat
-from bot.rocketchat.realtime import Realtime
-from bot.rocketchat.rest import Admin
 from bot.startup import Bot, begin
 from bot.storage.journal_sqlite import SqliteJournal
-from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
 from bot.translations import Translate, Translator, translator
 from bot.web.auth_success import SignUps
@@ -70,21 +63,12 @@ from bot.web.openapi import OpenApi
 from bot.web.server import application, serving
 from bot.web.template_api import TemplateApi
 from bot.web.webhooks import Webhooks
-from bot.whatsapp.client import Dialog360
 from commands import account
 
 log = logging.getLogger(__name__)
 
 GRACE = 10.0
 """Seconds that the worker gets to finish what it holds."""
-
-
-class SystemClock:
-    def now(self) -> float:
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 _clock: Clock = SystemClock()
@@ -96,20 +80,6 @@ async def stored(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Sql
     vault = Vault(settings.storage.key_file)
     async with SqliteJournal(settings.storage.data_dir, vault, clock) as journal:
         yield journal
-
-
-@dataclass(frozen=True)
-class Doors:
-    """Everything that leads outside, fitted to the ports."""
-
-    journal: SqliteJournal
-    registry: TinyRegistry
-    vault: Vault
-    stream: Realtime
-    workspace: Livechat
-    admin: Admin
-    whatsapp: Dialog360
-    outgoing: Callbacks
 
 
 @dataclass(frozen=True)
@@ -125,7 +95,7 @@ class Letters:
 async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bot]:
     """The whole bot while the block runs. It is ready when `bot.ready` is set; a part that dies ends the block."""
     async with AsyncExitStack() as stack:
-        doors = await _open_doors(stack, settings, clock)
+        doors = await open_doors(stack, settings, clock)
         live = LiveSettings(doors.registry, settings.app)
         await live.load()
         t = translator(lambda: live.current.preferred_language)
@@ -205,31 +175,6 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                     task.cancel()
                 await worker.stop(GRACE)
                 await asyncio.wait([working])
-
-
-async def _open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Doors:
-    vault = Vault(settings.storage.key_file)
-    journal = await stack.enter_async_context(SqliteJournal(settings.storage.data_dir, vault, clock))
-    session = await stack.enter_async_context(
-        aiohttp.ClientSession(
-            # An idle connection is dropped before the other side does it: a send on a dying one would be unsure.
-            connector=aiohttp.TCPConnector(limit=128, keepalive_timeout=4),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-    )
-    url = settings.rocketchat.url
-    credentials = _credentials(settings, session, clock)
-    stream = Realtime(url, credentials, clock)
-    return Doors(
-        journal=journal,
-        registry=TinyRegistry(settings.storage.data_dir / "registry.json", vault),
-        vault=vault,
-        stream=stream,
-        workspace=Livechat(url, credentials, session, ask_ddp=stream.call),
-        admin=Admin(url, credentials),
-        whatsapp=Dialog360(session, settings.dialog360.base_url),
-        outgoing=await stack.enter_async_context(Callbacks()),
-    )
 
 
 def _routes(
@@ -372,16 +317,3 @@ async def run(settings: Settings) -> int:
         await stop.wait()
         log.info("stopping: what is under way is finished, the rest waits in the journal")
     return 0
-
-
-def _credentials(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> Credentials:
-    login = settings.rocketchat
-    return Credentials(
-        login.url,
-        session,
-        clock,
-        user_id=login.user_id,
-        token=login.auth_token.get_secret_value(),
-        username=login.username,
-        password=login.password.get_secret_value(),
-    )

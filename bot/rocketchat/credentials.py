@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import aiohttp
 
@@ -32,6 +33,14 @@ class Login:
         return {"X-User-Id": self.user, "X-Auth-Token": self.token}
 
 
+class Memory(Protocol):
+    """Keeps the token of a password login over restarts: Rocket.Chat allows ten logins a minute, and remembers each."""
+
+    async def recall(self) -> Login | None: ...
+
+    async def keep(self, login: Login) -> None: ...
+
+
 class Credentials:
     """Gives the present login and renews it; many may ask at once, one of them logs in.
 
@@ -48,11 +57,13 @@ class Credentials:
         token: str = "",
         username: str = "",
         password: str = "",
+        memory: Memory | None = None,
         timeout: float = 30.0,
     ) -> None:
         self._url, self._session, self._clock, self._timeout = url.rstrip("/"), session, clock, timeout
         self._username, self._password = username, password
         self._login = Login(UserId(user_id), token) if user_id and token else None
+        self._memory = memory
         self._refused = ("", -math.inf)
         self._lock = asyncio.Lock()
 
@@ -69,6 +80,10 @@ class Credentials:
         async with self._lock:
             if self._login is not None and self._login != stale:
                 return self._login
+            if stale is None and self._memory is not None:
+                self._login = await self._memory.recall()
+                if self._login is not None:
+                    return self._login
             if not self.renewable:
                 raise LoggedOut("Rocket.Chat does not accept user_id and auth_token of [rocketchat]")
             said, at = self._refused
@@ -80,6 +95,8 @@ class Credentials:
                 said = f"Rocket.Chat does not accept username and password of [rocketchat]: {error.said}"
                 self._refused = (said, self._clock.now())
                 raise LoggedOut(said) from None
+            if self._memory is not None:
+                await self._memory.keep(self._login)
             return self._login
 
     def second_factor(self) -> Mapping[str, str]:

@@ -140,3 +140,18 @@ async def test_every_webhook_twice_and_at_once_appears_once_and_in_order() -> No
         for person in range(5):
             room = await stage.agent_reads(f"{person}-9", people[person])
             assert stage.from_customer(room) == [f"{person}-{number}" for number in range(10)]
+
+
+async def test_a_restart_needs_no_new_login() -> None:
+    """Rocket.Chat takes ten logins a minute from one address, and a program that is restarted may need more."""
+    async with staged() as stage:
+        for _ in range(3):
+            await stage.stop()
+            await stage.start()
+        assert [call.path for call in stage.rc.calls].count("/api/v1/login") == 1
+
+        tokens = stage.rc.core.world.tokens
+        stage.rc.revoke(next(token for token, of in tokens.items() if of.user_id == stage.bot_user.id))
+        await stage.stop()
+        await stage.start()
+        assert [call.path for call in stage.rc.calls].count("/api/v1/login") == 2

@@ -18,6 +18,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.whatsapp.client", "bot.rocketchat.realtime", "bot.rocketchat.rest", "bot.rocketchat.livechat",
      "bot.rocketchat.credentials", "bot.rocketchat.http", "bot.rocketchat.files", "bot.storage", "bot.callbacks"),
     ("bot.startup",),
+    ("bot.doors",),
     ("bot.app",),
     ("bot.stage",),
     ("bot.demo",),
