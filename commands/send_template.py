@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 
 from bot.chatops.command import Command, Desk, Press, Reply, Words, typed
-from bot.chatops.form import Answers, Field, Form, Opening, Option, Review, Uploaded
+from bot.chatops.form import CUSTOMER, Answers, Field, Form, Opening, Option, Review, Uploaded
 from bot.chatops.template_form import (
     Shelf,
     Template,
@@ -30,10 +30,8 @@ from bot.errors import BotError, Invalid, NumberGone
 from bot.model import Number
 from commands.dialog360 import connected, number_id
 
-CUSTOMER = "customer"
-"""What the form knows from the beginning when it was opened in a customer's room: the contact …"""
 FROM = "from"
-"""… and the phone of the number that the conversation is on."""
+"""What the form knows from the beginning in a customer's room, besides CUSTOMER: the phone of the number that sends."""
 _RECIPIENTS_LONGEST = 8000
 _SHOWN = 10
 

@@ -26,9 +26,9 @@ from bot.chatops.command import (
     visible,
 )
 from bot.chatops.filling import Filling, button_code
-from bot.chatops.form import FormSession, explain
+from bot.chatops.form import CUSTOMER, OPENED_AT, FormSession, explain
 from bot.chatops.leaks import holds_key, is_key, is_only_key, mentions_key
-from bot.chatops.office import CUSTOMER, Office
+from bot.chatops.office import Office
 from bot.chatops.sessions import Sessions
 from bot.chatops.voice import Voice
 from bot.errors import BotError, NotForYou, NotFound, Refused
@@ -38,9 +38,6 @@ from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
 
 log = logging.getLogger(__name__)
-
-OPENED_AT = "opened_at_ms"
-"""What a form in a customer's room knows from the beginning: the moment of the command, by Rocket.Chat's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +88,12 @@ class Dispatcher:
         """Whether there is anything to do here: a command for this place, a button, or an answer."""
         if call is None or not call.addressed:
             return entry.kind == "rc.message"
+        if button_code(call.args) is not None or self._filling.control(call.name) is not None:
+            return True
         command = self._office.command(call.name)
-        of_form = button_code(call.args) is not None or self._filling.control(call.name) is not None
-        return of_form or (command is not None and command.place != "setup")
+        if command is None or command.place == "setup":
+            return False
+        return command.place == "anywhere" or await self._office.customer_of(message.room) is not None
 
     async def _at_home(self, entry: Entry, message: ChatMessage, call: Call | None, *, direct: bool) -> Outcome:
         person = _author(message)

@@ -31,6 +31,11 @@ TICKET = 15 * 60.0
 """Seconds in which the link of a form's page has to be opened."""
 
 
+CUSTOMER, OPENED_AT = "customer", "opened_at_ms"
+"""What a form knows from the beginning (`about`) when it was opened in a customer's room: the contact, and the moment
+of the command by Rocket.Chat's clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     value: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.chatops.command import Command, Desk, House, Person
-from bot.chatops.form import Form, FormSession
+from bot.chatops.form import CUSTOMER, Form, FormSession
 from bot.errors import NotForYou
 from bot.model import Conversation, RoomId
 from bot.ports import AppSettings, Clock, Condition, Registry, WhatsApp, Workspace
@@ -16,9 +16,6 @@ SETUP_ROOM = "setup_room"
 """Name of the registry's fact that holds the id of the setup channel."""
 
 AGENTS = ("livechat-agent", "livechat-manager")
-CUSTOMER = "customer"
-"""What a form knows from the beginning (`about`) when it was opened in a customer's room: the contact."""
-
 ROOM_ROLES = frozenset({"owner", "moderator", "leader"})
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from bot.chatops.command import Person
-from bot.chatops.form import IDLE, TICKET, Answers, Form, FormSession
+from bot.chatops.form import CUSTOMER, IDLE, TICKET, Answers, Form, FormSession
 from bot.model import RoomId
 from bot.ports import Clock, Registry
 
@@ -68,9 +68,11 @@ class Sessions:
         return found
 
     async def rooms(self) -> list[RoomId]:
-        """Rooms in which somebody has a form open: messages there must not be missed."""
+        """Rooms in which somebody has a form open: messages there must not be missed. Without customers' rooms, which
+        are never missed anyway."""
         now = self._clock.now()
-        return list(dict.fromkeys(one.room for one in await self._all() if one.state == "open" and one.expires > now))
+        found = [one for one in await self._all() if one.state == "open" and one.expires > now]
+        return list(dict.fromkeys(one.room for one in found if CUSTOMER not in one.about))
 
     def begin(self, id: str, form: Form, person: Person, room: RoomId, about: Answers) -> FormSession:
         """A new session with a link, not stored yet."""

@@ -11,7 +11,7 @@ from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.targets import Target, Targets
 from bot.rocketchat.compose import notice_id
 from bot.whatsapp import compose
-from bot.whatsapp.markup import inert
+from bot.whatsapp.markup import inert, inert_line
 from bot.whatsapp.template_send import message
 
 
@@ -63,11 +63,15 @@ class TemplateSends:
         if room is not None:
             await self._journal.append(_shown(entry, room))
         await self._endpoint.accepted([pair], to, body["preview"], template=True)
-        return Outcome({"wamids": [wamid], "template": body["template"]["name"]}, (pair,))
+        return Outcome({"wamids": [wamid], "template": _name(entry)}, (pair,))
+
+
+def _name(entry: Entry) -> str:
+    return inert_line(entry.body["template"]["name"], 80)
 
 
 def _shown(entry: Entry, room: RoomId) -> Entry:
     """The template as the customer sees it, in the room where the agents are."""
     text = "\n".join(f"> {line}" for line in inert(entry.body["preview"]).splitlines())
     sentence = "notice.template_sent_by" if entry.body["by"] else "notice.template_sent"
-    return notice(entry.key, room, sentence, text=text, by=entry.body["by"], template=entry.body["template"]["name"])
+    return notice(entry.key, room, sentence, text=text, by=inert_line(entry.body["by"], 80), template=_name(entry))

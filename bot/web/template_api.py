@@ -10,19 +10,21 @@ no contact check, so `invalidContacts` holds only what is no phone number.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from bot.chatops.command import House
-from bot.errors import BotError, Busy, Refused
+from bot.errors import BotError, Refused
 from bot.model import Department, Number
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.api_token import is_token
@@ -38,6 +40,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 3.0
 LARGEST = 512 * 1024
 """Bytes of a request."""
 _LONGEST_KEY = 255
@@ -95,16 +98,14 @@ class TemplateApi:
                 raise _No(503, "The bot is stopping. Send the request again in a moment.")
             asked = _read(await _body(request))
             recipients, invalid = _contacts(asked.phoneNumbers)
-            if recipients:
-                await self._accept(request, asked, recipients)
+            await self._accept(request, asked, recipients)
             return web.json_response({"success": True, **({"invalidContacts": invalid} if invalid else {})})
         except _No as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
         except BotError as error:
             log.warning("a templateMessage request could not be taken: %s", error)
-            status = 503 if isinstance(error, Busy) else 500
             text = f"Error occurred while processing request. Details: {error}"
-            return web.json_response({"success": False, "error": text}, status=status)
+            return web.json_response({"success": False, "error": text}, status=500)
         except Exception:
             log.exception("a templateMessage request failed")
             text = "Error occurred while processing request. Details: internal error"
@@ -113,6 +114,8 @@ class TemplateApi:
     async def _accept(self, request: web.Request, asked: TemplateMessage, recipients: tuple[str, ...]) -> None:
         number = await self._number(asked.connectedWhatsAppNo)
         target = Target(await self._agent(asked.targetAgent), await self._department(asked.targetDepartment))
+        if not recipients:
+            return
         template = arranged(asked.template.model_dump(exclude_none=True))
         order = Order(
             id=_id(request.headers.get("Idempotency-Key")),
@@ -170,8 +173,11 @@ class TemplateApi:
         raise _No(400, f"No Department found with id/Name {line(wanted, 100)}")
 
     async def _preview(self, number: Number, template: dict[str, Any]) -> str:
-        """With the definition if it is known; without asking anybody."""
+        """As far as the definition is known. 360Dialog is asked only when there is no list at all, and not for long."""
         shelf = await self._templates.known(number)
+        with suppress(BotError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                shelf = shelf or await self._templates.of(number)
         found = shelf.find(f"{template['name']}|{template['language']['code']}") if shelf else None
         components = template.get("components", [])
         if found is None:

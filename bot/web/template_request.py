@@ -54,7 +54,7 @@ class TemplateObject(_Part):
 
 
 class TemplateMessage(BaseModel):
-    model_config = ConfigDict(extra="ignore", title="TemplateMessage")
+    model_config = ConfigDict(extra="ignore", title="TemplateMessage", coerce_numbers_to_str=True)
 
     phoneNumbers: list[Annotated[str, StringConstraints(max_length=100)]] = Field(
         min_length=1, max_length=MOST, description="Recipients with their country code, best with a plus.",

@@ -175,3 +175,24 @@ async def test_another_agents_words_are_not_taken_for_answers() -> None:
         await stage.rc.write(stage.admin, room, "I take over")
 
         await stage.customer_reads("I take over")
+
+
+async def test_an_answer_to_the_form_that_was_typed_in_a_gap_is_taken_once_and_stays_inside() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.command("!whatsapp-360d-cloud send-template appointment_reminder", room, stage.agent)
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        await stage.rc.write(stage.agent, room, "Ana")
+        stage.rc.refuse_sockets(False)
+        await said(stage, room, "12 May")
+        await stage.command("Friday", room, stage.agent)
+        summary = await stage.command("10:30", room, stage.agent)
+        assert "> Hi Ana, see you on Friday at 10:30." in summary["msg"]
+        await stage.command("cancel", room, stage.agent)
+        await stage.rc.write(stage.agent, room, "now to you")
+        await stage.customer_reads("now to you")
+
+        assert [one.text for one in stage.customer.received] == ["now to you"]
