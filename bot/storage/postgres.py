@@ -1,7 +1,7 @@
 """The PostgreSQL database that several bots share: connections, patience with it, and what all of them must agree on.
 
 A server that restarts, fails over or is out of connections for a while is waited for: every change is one transaction
-and is tried again as a whole, with growing pauses, for `PATIENCE` seconds. Only then it is a StorageError.
+and is tried again as a whole, with growing pauses, for half a minute (`Pace`). Only then it is a StorageError.
 
 Each bot has its own `data_dir` and the same secret key file. Connections must keep their session (notifications and
 advisory locks do not survive a pooler that shares sessions between transactions).
@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from bot.storage.files import StorageError
-from bot.storage.postgres_presence import Presence
+from bot.storage.postgres_presence import Pace, Presence
 from bot.storage.postgres_schema import LOCKS, SCHEMA, migrate
 from bot.storage.secrets import Vault
 
@@ -33,9 +33,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
-"""Seconds for which a database that is away is waited for."""
 MOST_CONNECTIONS = 8
+_PACE = Pace()
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _CONNECT = 5.0
 _ANSWER = 20.0
@@ -61,6 +60,7 @@ _PASSING = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that is just being ended by the server
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -79,14 +79,14 @@ class Database:
     written with another secret key.
     """
 
-    def __init__(self, url: str, vault: Vault, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, vault: Vault, pace: Pace = _PACE) -> None:
         self._url = url
         self._vault = vault
-        self._patience = patience
+        self._patience = pace.patience
         self._closing = AsyncExitStack()
         self._under_way: set[asyncio.Task[Any]] = set()
         self.where = _without_password(url)
-        self.presence = Presence(self.connect)
+        self.presence = Presence(self.connect, pace)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:

@@ -2,8 +2,8 @@
 
 Who lives: each bot has a number, and a connection whose session holds the advisory lock of that number. The server
 frees the lock when the process dies, so nobody has to keep time. What a bot holds is taken over once its lock has been
-free for `GRACE` seconds: a bot whose connection was only cut (or the server restarted) has it back by then. One that
-comes back later finds what it held given away, and every change of the journal checks that (fencing).
+free for three seconds (`Pace`): a bot whose connection was only cut, or whose server restarted, has it back by then.
+One that comes back later finds what it held given away; every change of the journal checks that (fencing).
 
 What happened: `tell` collects, and one NOTIFY carries what was collected while the last one was on its way. It is no
 part of the commits that it tells of: a NOTIFY inside of a transaction makes all commits wait for each other
@@ -19,6 +19,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -32,9 +33,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BEAT = 1.0
-"""Seconds between two looks."""
-GRACE = 3.0
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """In seconds of real time: `patience` with a database that is away, `beat` between two looks, `grace` for a bot
+    whose lock is gone."""
+
+    patience: float = 30.0
+    beat: float = 1.0
+    grace: float = 3.0
+
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _ANSWER = 4.0
 _AT_ONCE = 150
@@ -56,7 +65,8 @@ def short(name: str) -> str:
 
 
 class Presence:
-    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], pace: Pace) -> None:
+        self._pace = pace
         self._connect = connect
         self._db: Connection | None = None
         self._present = False
@@ -71,7 +81,7 @@ class Presence:
         self.listeners: list[Callable[[frozenset[str]], None]] = []
         """Called with what other bots told; with EVERYTHING after each time that nothing could be heard."""
         self.looks: list[Callable[[Db], Awaitable[None]]] = []
-        """Called each second."""
+        """Called with every beat."""
 
     @property
     def hears(self) -> bool:
@@ -107,7 +117,7 @@ class Presence:
         alive = {int(row[0]) for row in await db.fetch(_ALIVE, LOCKS)}
         missing = {one for one in holders if one not in alive and one != self.number}
         self._missing = {one: self._missing.get(one, now) for one in missing}
-        return sorted(one for one, since in self._missing.items() if now - since >= GRACE)
+        return sorted(one for one, since in self._missing.items() if now - since >= self._pace.grace)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -140,7 +150,7 @@ class Presence:
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
-        pause, beat = _FIRST_PAUSE, clock() + BEAT
+        pause, beat = _FIRST_PAUSE, clock() + self._pace.beat
         while not (self._stopping and not (self._to_tell and self.hears)):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(beat):
@@ -150,7 +160,7 @@ class Presence:
                 async with asyncio.timeout(_ANSWER):
                     await self._round(beat <= clock())
                 pause = _FIRST_PAUSE
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # whatever it is: without this task nobody would ever hear of us again
                 log.warning("out of touch with the other bots, again in %.2f s: %s", pause, type(error).__name__)
                 if self._db is not None:
                     self._db.terminate()
@@ -161,7 +171,7 @@ class Presence:
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._wake.set()
             if beat <= clock():
-                beat = clock() + BEAT
+                beat = clock() + self._pace.beat
 
     async def _round(self, look: bool) -> None:
         if not self.hears:
@@ -188,5 +198,5 @@ class Presence:
     async def _leave(self, db: Connection) -> None:
         try:
             await db.close(timeout=_ANSWER)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             db.terminate()

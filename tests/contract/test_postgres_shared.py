@@ -1,0 +1,397 @@
+"""Several bots on one PostgreSQL: they never do the same work, notice each other at once, take over from the dead."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import pytest
+
+from bot.model import ContactId, Conversation, NumberId, RoomId, VisitorToken
+from bot.ports import Entry, Outcome, Step
+from bot.storage.files import StorageError
+from bot.storage.journal_postgres import HoldLost, PostgresJournal
+from bot.storage.postgres import Database
+from bot.storage.postgres_presence import Pace
+from bot.storage.postgres_schema import MIGRATIONS, SCHEMA
+from bot.storage.registry_postgres import PostgresRegistry
+from bot.storage.secrets import Vault
+from tests.contract.journals import ManualClock, entry, keys, take
+from tests.contract.registries import OTHER, SHOP
+from tests.postgres import server
+
+T = TypeVar("T")
+DONE = Outcome()
+CALM = Pace()
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+
+
+@dataclass
+class OneBot:
+    database: Database
+    journal: PostgresJournal
+    registry: PostgresRegistry
+    clock: ManualClock
+
+
+@asynccontextmanager
+async def bot_on(url: str, key: Path, pace: Pace = CALM) -> AsyncIterator[OneBot]:
+    vault, clock = Vault(key), ManualClock()
+    async with (
+        Database(url, vault, pace) as database,
+        PostgresJournal(database, vault, clock) as journal,
+        PostgresRegistry(database, vault) as registry,
+    ):
+        yield OneBot(database, journal, registry, clock)
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> str:
+    return await server().database_of(tmp_path)
+
+
+@pytest.fixture
+async def bots(url: str, tmp_path: Path) -> AsyncIterator[list[OneBot]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(bot_on(url, tmp_path / "secret.key")) for _ in range(2)]
+
+
+@pytest.fixture
+async def admin(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    db = await asyncpg.connect(url, server_settings={"search_path": SCHEMA})
+    yield db
+    await db.close()
+
+
+async def soon(look: Callable[[], Awaitable[T]], seconds: float = 10.0) -> T:
+    """The first answer that is not empty; what another bot told is on its way."""
+    async with asyncio.timeout(seconds):
+        while not (found := await look()):  # noqa: ASYNC110 - another bot has no event to wait for
+            await asyncio.sleep(0.01)
+    return found
+
+
+# --- together -------------------------------------------------------------------------------------------------------
+
+
+async def test_no_lane_is_held_by_two_and_every_lane_by_one(bots: list[OneBot]) -> None:
+    await bots[0].journal.append(*(entry(f"k{n}", f"lane {n}") for n in range(60)))
+
+    taken = await asyncio.gather(*(bots[n % 2].journal.heads(3) for n in range(40)))
+
+    assert sorted(one.key for some in taken for one in some) == sorted(f"k{n}" for n in range(60))
+
+
+async def test_a_lane_keeps_its_order_whoever_works_on_it(bots: list[OneBot]) -> None:
+    seen: list[str] = []
+
+    async def work(bot: OneBot) -> None:
+        while len(seen) < 60:
+            for one in await bot.journal.heads(2):
+                seen.append(one.key)
+                await bot.journal.done(one, DONE)
+
+    for number in range(60):
+        await bots[number % 2].journal.append(entry(f"{number % 3}:{number:02}", f"lane {number % 3}", at_ms=number))
+    async with asyncio.timeout(20):
+        await asyncio.gather(*map(work, bots))
+
+    for lane in "012":
+        mine = [key for key in seen if key.startswith(lane)]
+        assert mine == sorted(mine)
+        assert len(mine) == 20
+
+
+async def test_what_all_of_them_hear_enters_once_and_none_waits_for_the_other_for_ever(bots: list[OneBot]) -> None:
+    heard = [entry(f"k{n}", f"lane {n % 4}") for n in range(40)]
+
+    async def append(bot: OneBot, some: list[Entry]) -> int:
+        return await bot.journal.append(*some)
+
+    async with asyncio.timeout(20):
+        new = await asyncio.gather(
+            *(append(bots[n % 2], heard[n:] + heard[:n]) for n in range(0, 40, 5)),
+            *(append(bots[n % 2], list(reversed(heard))) for n in range(4)),
+        )
+
+    assert sum(new) == 40
+    assert dict(await bots[0].journal.counts()) == {"waiting": 40, "done": 0, "dead": 0}
+
+
+async def test_a_bot_that_waits_is_woken_by_what_another_one_stores(bots: list[OneBot]) -> None:
+    here, there = bots
+    assert await there.journal.heads(10) == []
+    waiting = asyncio.create_task(there.journal.wait(1000))
+    await there.clock.asleep()
+
+    await here.journal.append(entry("a"))
+
+    async with asyncio.timeout(10):
+        await waiting
+    assert await keys(there.journal) == ["a"]
+
+
+async def test_whoever_waits_for_the_end_of_an_entry_hears_of_it_from_another_bot(bots: list[OneBot]) -> None:
+    here, there = bots
+    await here.journal.append(entry("a"))
+    one = await take(here.journal, "a")
+    waiting = asyncio.create_task(there.journal.closed("a", 1000))
+    await there.clock.asleep()
+
+    await here.journal.done(one, Outcome({"n": 1}))
+
+    async with asyncio.timeout(10):
+        assert (await waiting or pytest.fail("not told")).result == {"n": 1}
+
+
+async def test_a_mark_does_not_go_back_when_a_slower_bot_sets_it(bots: list[OneBot]) -> None:
+    here, there = bots
+    await here.journal.set_mark("heard", "100.5", forward=True)
+    await there.journal.set_mark("heard", "99", forward=True)
+
+    assert await here.journal.mark("heard") == "100.5"
+
+
+async def test_one_bot_at_a_time_is_alone(bots: list[OneBot]) -> None:
+    inside = 0
+
+    async def enter(bot: OneBot) -> None:
+        nonlocal inside
+        async with bot.database.alone("setup"):
+            inside += 1
+            await asyncio.sleep(0)
+            assert inside == 1
+            inside -= 1
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(enter(bots[n % 2]) for n in range(4)))
+
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_number_that_another_bot_connected_is_known_at_once(bots: list[OneBot]) -> None:
+    here, there = bots
+    assert await there.registry.number_of_hook(SHOP.hook_path) is None
+    await here.registry.put_number(SHOP)
+
+    assert await there.registry.number_of_hook(SHOP.hook_path) == SHOP
+    await here.registry.put_number(OTHER)
+    assert await there.registry.number(OTHER.id) == OTHER
+
+
+async def test_what_another_bot_changed_is_not_remembered_as_it_was(bots: list[OneBot]) -> None:
+    here, there = bots
+    await here.registry.put_number(SHOP)
+    await here.registry.set_fact("f", "old")
+    assert (await there.registry.number(SHOP.id), await there.registry.fact("f")) == (SHOP, "old")
+    there.registry.changed.clear()
+
+    renewed = replace(SHOP, api_key="a-new-key")
+    await here.registry.put_number(renewed)
+    await here.registry.set_fact("f", "new")
+
+    async def known() -> bool:
+        return (await there.registry.number(SHOP.id), await there.registry.fact("f")) == (renewed, "new")
+
+    await soon(known)
+    assert there.registry.changed.is_set()
+
+
+async def test_a_form_moves_from_one_bot_to_the_next_with_every_step(bots: list[OneBot]) -> None:
+    here, there = bots
+    for step in range(5):
+        await here.registry.put_session({"id": "s", "step": step})
+        assert await there.registry.sessions() == [{"id": "s", "step": step}]
+        here, there = there, here
+
+
+# --- out of touch ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_dead_bot_held_is_taken_over_within_seconds(url: str, tmp_path: Path) -> None:
+    pace = Pace(beat=0.05, grace=0.2)
+    key = tmp_path / "secret.key"
+    async with bot_on(url, key, pace) as here, bot_on(url, key, pace) as there:
+        await here.journal.append(entry("a"), entry("b"))
+        one = await take(here.journal, "a")
+        await here.journal.progress(one, 0, Step("handed"))
+        assert await there.journal.heads(10) == []
+
+        await here.database.presence.stop()  # its connection ends, and nothing is given back: as when it is killed
+
+        [again] = await soon(lambda: there.journal.heads(10))
+        assert (again.key, again.steps) == ("a", {0: Step("handed")})
+
+        # One that was only thought dead hands nothing over any more, and closes nothing.
+        with pytest.raises(HoldLost):
+            await here.journal.progress(one, 1, Step("handed"))
+        await here.journal.done(one, DONE)
+        assert (await there.journal.find("a") or pytest.fail("lost")).state == "waiting"
+        await there.journal.done(again, DONE)
+        assert await keys(there.journal) == ["b"]
+
+
+async def test_a_bot_whose_connections_are_cut_keeps_what_it_holds(
+    url: str, tmp_path: Path, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with bot_on(url, tmp_path / "secret.key") as here, bot_on(url, tmp_path / "secret.key") as there:
+        await here.journal.append(entry("a"), entry("b"))
+        one = await take(here.journal, "a")
+
+        await admin.fetch(CUT, admin.get_server_pid())
+
+        await here.journal.done(one, DONE)
+        await there.journal.append(entry("c", "other"))
+        taken = {one.key for one in [*await there.journal.heads(10), *await here.journal.heads(10)]}
+        assert taken == {"b", "c"}
+
+
+async def test_nothing_is_lost_or_done_twice_while_connections_are_cut_again_and_again(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    finished: list[str] = []
+
+    async def send(bot: OneBot, lane: int) -> None:
+        for number in range(40):
+            await bot.journal.append(entry(f"{lane}:{number:02}", f"lane {lane}", at_ms=number))
+
+    async def work(bot: OneBot) -> None:
+        while len(finished) < 160:
+            for one in await bot.journal.heads(4):
+                finished.append(one.key)
+                await bot.journal.done(one, DONE)
+
+    async def cut_often() -> None:
+        while len(finished) < 160:
+            await admin.fetch(CUT, admin.get_server_pid())
+            await asyncio.sleep(0.15)
+
+    async with asyncio.timeout(40):
+        await asyncio.gather(*(send(bots[lane % 2], lane) for lane in range(4)), *map(work, bots), cut_often())
+
+    assert len(finished) == len(set(finished))
+    for lane in "0123":
+        assert [key for key in finished if key[0] == lane] == [f"{lane}:{number:02}" for number in range(40)]
+    assert dict(await bots[0].journal.counts()) == {"waiting": 0, "done": 160, "dead": 0}
+
+
+async def test_a_database_that_stays_away_is_named_without_its_password(tmp_path: Path) -> None:
+    away = f"postgresql://bot:the-password@/shop?host={tmp_path}"
+
+    with pytest.raises(StorageError, match=f"shop at {tmp_path} cannot be used") as raised:
+        await Database(away, Vault(tmp_path / "secret.key"), Pace(patience=0.2)).__aenter__()
+
+    assert "the-password" not in str(raised.value)
+
+
+# --- opening --------------------------------------------------------------------------------------------------------
+
+
+async def test_bots_that_start_together_make_the_tables_once(tmp_path: Path) -> None:
+    url = await server().database(f"fresh_{tmp_path.name.replace('-', '_')}")
+    key = tmp_path / "secret.key"
+    Vault(key)
+    async with AsyncExitStack() as stack:
+        opening = [stack.enter_async_context(bot_on(url, key)) for _ in range(4)]
+        started = await asyncio.gather(*opening)
+
+        assert len({bot.database.presence.number for bot in started}) == 4
+        assert await started[3].journal.append(entry("a")) == 1
+
+
+async def test_tables_of_a_newer_version_are_refused_and_left_as_they_are(
+    url: str, tmp_path: Path, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await admin.execute("UPDATE about SET value = $1 WHERE name = 'version'", str(len(MIGRATIONS) + 1))
+
+    with pytest.raises(StorageError, match="newer version"):
+        await Database(url, Vault(tmp_path / "secret.key")).__aenter__()
+
+
+async def test_another_secret_key_is_noticed_at_the_start(url: str, tmp_path: Path) -> None:
+    async with bot_on(url, tmp_path / "secret.key"):
+        pass
+
+    with pytest.raises(StorageError, match=r"another secret key than .*other\.key.* copy it"):
+        await Database(url, Vault(tmp_path / "other.key")).__aenter__()
+
+
+@pytest.mark.parametrize("wrong", ["mysql://x@y/z", "/var/lib/x.sqlite", "postgresql://u:hush@[half/x", "host=x hush"])
+def test_an_address_that_is_none_is_said_without_repeating_it(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="database_url must look like") as raised:
+        Database(wrong, Vault(tmp_path / "secret.key"))
+
+    assert "hush" not in str(raised.value)
+
+
+async def test_after_closing_it_says_so(url: str, tmp_path: Path) -> None:
+    async with bot_on(url, tmp_path / "secret.key") as bot:
+        pass
+
+    with pytest.raises(StorageError, match="closed"):
+        await bot.journal.append(entry("a"))
+    with pytest.raises(StorageError, match="closed"):
+        await bot.journal.find("a")
+
+
+async def test_what_was_asked_for_before_closing_is_stored(url: str, tmp_path: Path) -> None:
+    async with bot_on(url, tmp_path / "secret.key") as bot:
+        appending = [asyncio.create_task(bot.journal.append(entry(f"k{n}", f"lane {n}"))) for n in range(50)]
+        await asyncio.sleep(0)
+
+    assert [await one for one in appending] == [1] * 50
+
+
+# --- what is in it --------------------------------------------------------------------------------------------------
+
+
+async def test_secrets_are_not_in_the_tables_in_clear(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    talk = Conversation(NumberId("49"), ContactId("491"), VisitorToken("the-visitors-token"), RoomId("r"))
+    await bots[0].journal.remember(talk)
+    await bots[0].registry.put_number(SHOP)
+    await bots[0].registry.set_fact("api_token", "the-api-token")
+
+    content = ""
+    for table in ("conversations", "documents", "about", "marks"):
+        content += str([tuple(row) for row in await admin.fetch(f"SELECT * FROM {table}")])
+
+    assert SHOP.phone in content
+    for secret in (talk.token, SHOP.api_key, SHOP.hook_path, SHOP.hook_secret, "the-api-token"):
+        assert secret not in content
+
+
+async def test_names_with_a_character_that_postgresql_does_not_know_are_kept_readable(bots: list[OneBot]) -> None:
+    talk = Conversation(
+        NumberId("49"), ContactId("49\x001"), VisitorToken("t"), RoomId("r"), phone="+491", name="Ma\x00ria"
+    )
+    await bots[0].journal.remember(talk)
+
+    found = await bots[1].journal.conversation(talk.number, talk.contact)
+
+    assert found == replace(talk, contact=ContactId("49\\x001"), name="Ma\\x00ria")
+
+
+async def test_what_is_delivered_leaves_no_body(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    journal = bots[0].journal
+    await journal.append(entry("a", text="words of the customer"))
+    await journal.done(await take(journal, "a"), DONE)
+
+    assert [tuple(row) for row in await admin.fetch("SELECT body, lane FROM entries")] == [(None, "")]
+    assert await admin.fetch("SELECT * FROM lanes") == []
+
+
+async def test_several_appends_share_a_statement(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await asyncio.gather(*(bots[0].journal.append(entry(f"k{n}", f"lane {n}")) for n in range(200)))
+
+    assert await admin.fetchval("SELECT count(*) FROM entries") == 200
+    assert await admin.fetchval("SELECT count(DISTINCT xmin::text) FROM entries") < 20  # transactions
