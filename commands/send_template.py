@@ -224,6 +224,7 @@ FORM = Form(
     review=review,
     submit=submit,
     agents=True,
+    previews=True,
     upload=take_file,
 )
 

@@ -227,6 +227,8 @@ class Form:
     roles: tuple[str, ...] | None = None
     agents: bool = False
     """Opened in a customer's room it is for agents too."""
+    previews: bool = False
+    """What is sent is shown first, so the page's first button only goes on."""
     upload: Callable[[Desk, Answers, Uploaded], Awaitable[str]] | None = None
     """What to store for a file; may raise Invalid. An upload that is never used must do no harm."""
 

@@ -50,10 +50,12 @@ def template_options(shelves: Iterable[Shelf]) -> tuple[Option, ...]:
 
 
 def variable_fields(template: Template) -> list[Field]:
-    """One for each value that has to be given, with its example; the first one shows the text they belong to."""
-    text = Words("send_template.text_is", {"text": Block(template.body)}) if template.body else None
+    """One for each value that has to be given, with its example; the first of the text shows the text."""
+    text = Words("send_template.text_is", {"text": Block(template.body)})
+    first = next((one.field for one in template.variables if one.field.startswith("body_")), "")
     return [
-        _field(template, variable, text if at == 0 else None) for at, variable in enumerate(template.variables)
+        _field(template, variable, text if template.body and variable.field == first else None)
+        for variable in template.variables
     ]
 
 
