@@ -29,7 +29,7 @@ from bot.chatops.voice import Voice
 from bot.config import App, Settings
 from bot.doors import Doors, SystemClock, open_doors
 from bot.model import VisitorToken
-from bot.ports import Clock, Handler, Kind
+from bot.ports import Clock, Handler, Journal, Kind
 from bot.relay import notices
 from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
 from bot.relay.api_token import api_token
@@ -53,7 +53,7 @@ from bot.relay.template_sends import TemplateSends
 from bot.relay.templates import Templates
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin
-from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.opening import open_journal_alone
 from bot.storage.secrets import Vault
 from bot.translations import Translate, Translator, translator
 from bot.web.auth_success import SignUps
@@ -75,11 +75,10 @@ _clock: Clock = SystemClock()
 
 
 @asynccontextmanager
-async def stored(settings: Settings, clock: Clock = _clock) -> AsyncIterator[SqliteJournal]:
-    """The journal alone: for tools that look at it while the bot is stopped."""
-    vault = Vault(settings.storage.key_file)
-    async with SqliteJournal(settings.storage.data_dir, vault, clock) as journal:
-        yield journal
+async def stored(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Journal]:
+    """The journal alone, for tools: while the bot is stopped, or beside running ones when they share a database."""
+    async with AsyncExitStack() as stack:
+        yield await open_journal_alone(stack, settings.storage, Vault(settings.storage.key_file), clock)
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,13 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             doors.registry,
             lambda number, contact: VisitorToken(doors.vault.derive("visitor token", number, contact).hex()),
             letters.targets,
+            alone=doors.alone,
         )
         quotes = Quotes(
             doors.journal, doors.admin.public_setting, clock, lambda: live.current, t, url=settings.rocketchat.url
         )
         office = _office(bot, doors, live, letters, conversations=conversations, clock=clock)
-        sessions = Sessions(doors.registry, doors.vault.derive, clock, settings.server.public_url)
+        sessions = Sessions(doors.registry, doors.vault.derive, clock, settings.server.public_url, doors.alone)
         listener = bot.listener = Listener(
             stream=doors.stream,
             journal=doors.journal,
@@ -139,6 +139,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             members=settings.rocketchat.setup_members,
             question=account.question(),
             house=office.house,
+            alone=doors.alone,
         )
         edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id)
         forms = Forms(
@@ -165,7 +166,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         await stack.enter_async_context(serving(application(routes), settings.server.host, settings.server.port))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
-            others = [tasks.create_task(listener.run()), tasks.create_task(beginning())]
+            others = [tasks.create_task(one) for one in (listener.run(), beginning(), _follow(doors.changed, live))]
             try:
                 yield bot
             finally:
@@ -175,6 +176,14 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                     task.cancel()
                 await worker.stop(GRACE)
                 await asyncio.wait([working])
+
+
+async def _follow(changed: asyncio.Event, live: LiveSettings) -> None:
+    """Settings that were changed in chat at another bot count here too."""
+    while True:
+        await changed.wait()
+        changed.clear()
+        await live.load()
 
 
 def _routes(

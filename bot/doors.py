@@ -13,13 +13,12 @@ import aiohttp
 from bot.callbacks import Callbacks
 from bot.config import RocketChat, Settings
 from bot.model import UserId
-from bot.ports import Clock, Registry
+from bot.ports import Alone, Clock, Journal, Registry
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.livechat import Livechat
 from bot.rocketchat.realtime import Realtime
 from bot.rocketchat.rest import Admin
-from bot.storage.journal_sqlite import SqliteJournal
-from bot.storage.registry import TinyRegistry
+from bot.storage.opening import open_stores
 from bot.storage.secrets import Vault
 from bot.whatsapp.client import Dialog360
 
@@ -36,8 +35,11 @@ class SystemClock:
 class Doors:
     """Everything that leads outside, fitted to the ports."""
 
-    journal: SqliteJournal
-    registry: TinyRegistry
+    journal: Journal
+    registry: Registry
+    alone: Alone
+    changed: asyncio.Event
+    """Another bot may have changed the registry."""
     vault: Vault
     stream: Realtime
     workspace: Livechat
@@ -48,7 +50,7 @@ class Doors:
 
 async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Doors:
     vault = Vault(settings.storage.key_file)
-    journal = await stack.enter_async_context(SqliteJournal(settings.storage.data_dir, vault, clock))
+    stores = await open_stores(stack, settings.storage, vault, clock)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(
             # An idle connection is dropped before the other side does it: a send on a dying one would be unsure.
@@ -57,12 +59,13 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) ->
         )
     )
     url = settings.rocketchat.url
-    registry = TinyRegistry(settings.storage.data_dir / "registry.json", vault)
-    credentials = _credentials(settings, session, clock, registry, vault)
+    credentials = _credentials(settings, session, clock, stores.registry, vault)
     stream = Realtime(url, credentials, clock)
     return Doors(
-        journal=journal,
-        registry=registry,
+        journal=stores.journal,
+        registry=stores.registry,
+        alone=stores.alone,
+        changed=stores.changed,
         vault=vault,
         stream=stream,
         workspace=Livechat(url, credentials, session, ask_ddp=stream.call),

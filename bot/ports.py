@@ -5,7 +5,8 @@ Unless a docstring says otherwise every method may raise any of `Busy`, `Unsure`
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -31,6 +32,10 @@ __all__ = [
     "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "WhatsApp", "Workspace",
     "WorkspaceAdmin",
 ]  # fmt: skip
+
+
+Alone = Callable[[str], AbstractAsyncContextManager[object]]
+"""By name: one at a time is inside, of all bots that share a database."""
 
 
 class Clock(Protocol):

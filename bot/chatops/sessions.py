@@ -12,14 +12,14 @@ import base64
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from bot.chatops.command import Person
 from bot.chatops.form import CUSTOMER, IDLE, TICKET, Answers, Form, FormSession
 from bot.model import RoomId
-from bot.ports import Clock, Registry
+from bot.ports import Alone, Clock, Registry
 
 Derive = Callable[[str], bytes]
 """Keyed: 32 bytes that nobody can compute without the installation's secret; the same for the same text."""
@@ -30,18 +30,21 @@ _LINK = "link of this form"
 
 
 class Sessions:
-    def __init__(self, registry: Registry, derive: Derive, clock: Clock, public_url: str) -> None:
+    def __init__(
+        self, registry: Registry, derive: Derive, clock: Clock, public_url: str, alone: Alone = nullcontext
+    ) -> None:
         self._registry = registry
         self._derive = derive
         self._clock = clock
         self._public_url = public_url
+        self._alone = alone
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def hold(self, id: str) -> AsyncIterator[None]:
         """Chat and page may move the same session: whoever reads it to change it holds it meanwhile."""
         lock = self._locks.setdefault(id, asyncio.Lock())
-        async with lock:
+        async with lock, self._alone(f"form {id}"):
             yield
 
     async def get(self, id: str) -> FormSession | None:

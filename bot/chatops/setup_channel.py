@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 from bot.chatops.chat_view import ChatView
 from bot.chatops.command import BANG, SLASH, House, Press, Reply, Value, Words, typed
 from bot.chatops.office import SETUP_ROOM
 from bot.errors import AlreadyThere, BotError, Refused
 from bot.model import RoomId
-from bot.ports import Json, Registry, Workspace, WorkspaceAdmin
+from bot.ports import Alone, Json, Registry, Workspace, WorkspaceAdmin
 from bot.rocketchat.compose import notice_id
 from bot.translations import Translate
 
@@ -45,6 +46,7 @@ class SetupChannel:
         members: Sequence[str],
         question: Reply,
         house: House,
+        alone: Alone = nullcontext,
     ) -> None:
         self._admin = admin
         self._workspace = workspace
@@ -56,11 +58,18 @@ class SetupChannel:
         self._question = question
         """What is asked below the instructions."""
         self._house = house
+        self._alone = alone
         self.complete = False
         """Everything that is not needed was done too."""
 
     async def ensure(self) -> RoomId:
-        """The channel, ready to be used. Can be repeated at any time; raises Busy when Rocket.Chat is away."""
+        """The channel, ready to be used. Can be repeated at any time; raises Busy when Rocket.Chat is away.
+
+        Of bots that start together one makes it, and the others find it."""
+        async with self._alone("setup channel"):
+            return await self._ensure()
+
+    async def _ensure(self) -> RoomId:
         channel, made = await self._find_or_make()
         room = RoomId(str(channel["_id"]))
         await self._registry.set_fact(SETUP_ROOM, room)

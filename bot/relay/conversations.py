@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.errors import DepartmentUnknown, RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
-from bot.ports import Journal, Registry, Workspace
+from bot.ports import Alone, Journal, Registry, Workspace
 from bot.relay.auto_messages import welcome
 from bot.relay.notices import department_gone
 from bot.relay.targets import Targets
@@ -60,13 +60,21 @@ class Conversations:
     """Finds, opens and repairs; remembers rooms that are surely somebody else's."""
 
     def __init__(
-        self, journal: Journal, workspace: Workspace, registry: Registry, token: TokenMaker, targets: Targets
+        self,
+        journal: Journal,
+        workspace: Workspace,
+        registry: Registry,
+        token: TokenMaker,
+        targets: Targets,
+        *,
+        alone: Alone = nullcontext,
     ) -> None:
         self._journal = journal
         self._workspace = workspace
         self._registry = registry
         self._token = token
         self._targets = targets
+        self._alone = alone
         self._meeting: dict[ContactId, asyncio.Lock] = {}
         self._foreign: OrderedDict[RoomId, None] = OrderedDict()
 
@@ -174,7 +182,7 @@ class Conversations:
         """Registration is not atomic on the server: two first messages at once would make two visitors."""
         lock = self._meeting.setdefault(contact, asyncio.Lock())
         try:
-            async with lock:
+            async with lock, self._alone(f"first message of {contact}"):
                 yield
         finally:
             if not lock.locked():

@@ -49,8 +49,10 @@ class LiveSettings:
         return frozenset(self._chosen)
 
     async def load(self) -> None:
-        """At start. What a newer or older version stored and this one cannot use is left out, not fatal."""
+        """At start, and when another bot may have changed them. What another version stored and this one cannot use is
+        left out, not fatal."""
         stored = json.loads(await self._registry.fact(_FACT) or "{}")
+        self._current, self._chosen = self._configured, {}
         for name, value in stored.items():
             try:
                 self._current = self._with(name, value)

@@ -10,19 +10,18 @@ advisory locks do not survive a pooler that shares sessions between transactions
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
 from bot.storage.files import StorageError
+from bot.storage.postgres_locks import Locks
 from bot.storage.postgres_presence import Pace, Presence
-from bot.storage.postgres_schema import LOCKS, SCHEMA, migrate
+from bot.storage.postgres_schema import SCHEMA, migrate
 from bot.storage.secrets import Vault
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ _CONNECT = 5.0
 _ANSWER = 20.0
 """Seconds after which a connection that says nothing counts as dead; the server gives up earlier."""
 _CLOSE = 5.0
-_LOCK_LOOK = 0.2
 
 _SESSION = {
     "application_name": "whatsapp-360d-bot",
@@ -87,12 +85,15 @@ class Database:
         self._under_way: set[asyncio.Task[Any]] = set()
         self.where = _without_password(url)
         self.presence = Presence(self.connect, pace)
+        self._locks = Locks(self.connect, self._patiently)
+        self.alone = self._locks.alone
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._pool = await self._patiently(self._make_pool)
             stack.push_async_callback(self._close_pool)
             await self._patiently(self._prepare)
+            stack.push_async_callback(self._locks.close)
             await self._patiently(self.presence.start)
             stack.push_async_callback(self.presence.stop)
             self._closing = stack.pop_all()
@@ -136,17 +137,6 @@ class Database:
         """Everything that was begun has ended."""
         while self._under_way:
             await asyncio.wait(set(self._under_way))
-
-    @asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[None]:
-        """One bot at a time is inside; a dead one is not. Others wait."""
-        async with AsyncExitStack() as stack:
-            db = await self._patiently(self.connect)
-            stack.push_async_callback(_drop, db)
-            number = zlib.crc32(name.encode()) - 2**31
-            while not await db.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCKS + 1, number):  # noqa: ASYNC110
-                await asyncio.sleep(_LOCK_LOOK)  # whoever is inside is another process
-            yield
 
     async def connect(self) -> asyncpg.Connection[Row]:
         """A connection of its own, beside the pool."""
@@ -218,11 +208,6 @@ class Database:
 
 async def _as_it_is(_: object) -> None:
     """Nothing of ours stays in a session, so there is nothing to reset: one round trip less for each use."""
-
-
-async def _drop(db: asyncpg.Connection[Row]) -> None:
-    with contextlib.suppress(*_PASSING):
-        await db.close(timeout=_CLOSE)
 
 
 def _text(error: BaseException) -> str:

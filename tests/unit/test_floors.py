@@ -24,7 +24,10 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.demo",),
     ("bot.__main__",),
 ]  # fmt: skip
-OUTSIDE = {"asyncio", "aiohttp", "websockets", "sqlite3", "tinydb", "requests", "rocketchat_API", "socket", "threading"}
+OUTSIDE = {
+    "asyncio", "aiohttp", "asyncpg", "websockets", "sqlite3", "tinydb", "requests", "rocketchat_API", "socket",
+    "threading",
+}  # fmt: skip
 PURE = {"bot.chatops.command", "bot.chatops.form", "bot.relay.retry"}
 COMMANDS_MAY_SEE = {
     "bot.chatops.command", "bot.chatops.form", "bot.chatops.template_form", "bot.model", "bot.errors", "bot.ports",

@@ -1,0 +1,49 @@
+"""Opens the stores that the configuration asks for: a folder for one bot, or a database that several share."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass, field
+
+from bot.config import Storage
+from bot.ports import Alone, Clock, Journal, Registry
+from bot.storage.files import FolderLock, make_private_folder
+from bot.storage.journal_postgres import PostgresJournal
+from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.postgres import Database
+from bot.storage.registry import TinyRegistry
+from bot.storage.registry_postgres import PostgresRegistry
+from bot.storage.secrets import Vault
+
+
+@dataclass(frozen=True)
+class Stores:
+    journal: Journal
+    registry: Registry
+    alone: Alone = nullcontext
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when another bot may have changed the registry."""
+
+
+async def open_stores(stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock) -> Stores:
+    """Raises StorageError when they cannot be used."""
+    if not config.database_url.get_secret_value():
+        journal = await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock))
+        return Stores(journal, TinyRegistry(config.data_dir / "registry.json", vault))
+    await asyncio.to_thread(make_private_folder, config.data_dir)
+    lock = FolderLock(config.data_dir)  # files on their way are in it
+    lock.take()
+    stack.callback(lock.free)
+    database = await stack.enter_async_context(Database(config.database_url.get_secret_value(), vault))
+    shared = await stack.enter_async_context(PostgresJournal(database, vault, clock))
+    registry = await stack.enter_async_context(PostgresRegistry(database, vault))
+    return Stores(shared, registry, database.alone, registry.changed)
+
+
+async def open_journal_alone(stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock) -> Journal:
+    """For tools that look at it: beside running bots when it is shared, while the bot is stopped when it is not."""
+    if not config.database_url.get_secret_value():
+        return await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock))
+    database = await stack.enter_async_context(Database(config.database_url.get_secret_value(), vault))
+    return await stack.enter_async_context(PostgresJournal(database, vault, clock))

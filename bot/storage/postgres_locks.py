@@ -1,0 +1,69 @@
+"""One bot at a time: advisory locks by name, all of a bot's on one connection, which frees them when the bot dies.
+
+They keep bots out of each other's way where two would do the same thing needlessly or in two pieces. A connection that
+is cut frees them too soon, so nothing that must never happen twice may rest on them alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+import asyncpg
+
+from bot.storage.postgres_schema import LOCKS
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+Patiently = Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+_GOODBYE = 4.0
+
+
+class Locks:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], patiently: Patiently) -> None:
+        self._connect = connect
+        self._patiently = patiently
+        self._db: Connection | None = None
+        self._asking = asyncio.Lock()
+        self._here: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Inside is one at a time, of all bots and of this one's tasks; others wait."""
+        lock = self._here.setdefault(name, asyncio.Lock())
+        async with lock:
+            number, pause = zlib.crc32(name.encode("utf-8", "surrogatepass")) - 2**31, _FIRST_PAUSE
+            while not await self._ask("SELECT pg_try_advisory_lock($1, $2)", number):
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            try:
+                yield
+            finally:
+                await asyncio.shield(self._ask("SELECT pg_advisory_unlock($1, $2)", number))
+
+    async def close(self) -> None:
+        if self._db is not None:
+            try:
+                await self._db.close(timeout=_GOODBYE)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                self._db.terminate()
+
+    async def _ask(self, question: str, number: int) -> bool:
+        async def attempt() -> bool:
+            if self._db is None or self._db.is_closed():
+                self._db = await self._connect()
+            try:
+                return bool(await self._db.fetchval(question, LOCKS + 1, number))
+            except BaseException:
+                self._db.terminate()  # whether it was heard is not known, so the session ends
+                raise
+
+        async with self._asking:
+            return await self._patiently(attempt)
