@@ -47,39 +47,18 @@ class Page:
     text: str = ""
 
 
-class Stage:
-    """Everybody on it, by name."""
+class Program:
+    """The bot as a process of its own."""
 
-    def __init__(self, rc: RocketChatSandbox, wa: Dialog360Sandbox, settings: Settings, http: aiohttp.ClientSession):
-        self.rc = rc
-        self.wa = wa
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
         self.settings = settings
-        self.http = http
-        self.admin: User = rc.add_user("ada", name="Ada Admin", roles=("admin", "user"))
-        self.agent: User = rc.add_user("ben", name="Ben Agent", roles=("livechat-agent", "user"))
-        self.bot_user: User = rc.add_user(
-            BOT, name="WhatsApp", roles=("bot", "livechat-manager", "user"), password=PASSWORD
-        )
-        self.number: SandboxNumber = wa.add_number("+4915112345678", name="Demo Shop")
-        self.customer: Customer = wa.customer("+491701234567", name="Maria")
-        self.bot: Bot | None = None
-        self._running = AsyncExitStack()
+        self._http = http
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Starts the bot and waits until it says that it is ready."""
-        self.bot = await self._running.enter_async_context(app.running(self.settings))
-        async with asyncio.timeout(TIMEOUT):
-            await self.bot.ready.wait()
-
-    async def stop(self) -> None:
-        self.bot = None
-        await self._running.aclose()
-        await self.kill()
-
-    async def start_process(self) -> None:
-        """Starts the real program, as an operator does, and waits until `/readyz` says 200."""
-        config = self.settings.storage.data_dir.parent / "config.toml"
+        """As an operator does; waits until `/readyz` says 200."""
+        data = self.settings.storage.data_dir
+        config = data.with_name(f"{data.name}.toml")
         config.write_text(config_text(self.settings), encoding="utf-8")
         command = (sys.executable, "-m", "bot", "run", "--config", str(config))
         self._process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[1])
@@ -100,10 +79,51 @@ class Stage:
 
     async def _is_ready(self) -> bool:
         try:
-            async with self.http.get(f"{self.settings.server.public_url}/readyz") as answer:
+            async with self._http.get(f"http://127.0.0.1:{self.settings.server.port}/readyz") as answer:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
+
+
+class Stage:
+    """Everybody on it, by name."""
+
+    def __init__(self, rc: RocketChatSandbox, wa: Dialog360Sandbox, settings: Settings, http: aiohttp.ClientSession):
+        self.rc = rc
+        self.wa = wa
+        self.settings = settings
+        self.http = http
+        self.admin: User = rc.add_user("ada", name="Ada Admin", roles=("admin", "user"))
+        self.agent: User = rc.add_user("ben", name="Ben Agent", roles=("livechat-agent", "user"))
+        self.bot_user: User = rc.add_user(
+            BOT, name="WhatsApp", roles=("bot", "livechat-manager", "user"), password=PASSWORD
+        )
+        self.number: SandboxNumber = wa.add_number("+4915112345678", name="Demo Shop")
+        self.customer: Customer = wa.customer("+491701234567", name="Maria")
+        self.bot: Bot | None = None
+        self.program = Program(settings, http)
+        self._running = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Starts the bot and waits until it says that it is ready."""
+        self.bot = await self._running.enter_async_context(app.running(self.settings))
+        async with asyncio.timeout(TIMEOUT):
+            await self.bot.ready.wait()
+
+    async def stop(self) -> None:
+        self.bot = None
+        await self._running.aclose()
+        await self.kill()
+
+    async def start_process(self) -> None:
+        """Starts the real program, as an operator does, and waits until it is ready."""
+        await self.program.start()
+
+    async def alive(self) -> None:
+        await self.program.alive()
+
+    async def kill(self) -> None:
+        await self.program.kill()
 
     @property
     def setup_room(self) -> str:
@@ -261,12 +281,19 @@ public_url = "{settings.server.public_url}"
 
 [storage]
 data_dir = "{settings.storage.data_dir}"
+database_url = "{settings.storage.database_url.get_secret_value()}"
+secret_key_file = "{settings.storage.key_file}"
 """
 
 
 @asynccontextmanager
 async def staged(
-    *, flavour: Literal["monolith", "streamer"] = "monolith", start: bool = True, **app_settings: Any
+    *,
+    flavour: Literal["monolith", "streamer"] = "monolith",
+    start: bool = True,
+    public_url: str = "",
+    database_url: str = "",
+    **app_settings: Any,
 ) -> AsyncIterator[Stage]:
     """Both sandboxes with people in them, and the started bot in between; `start=False`: not yet."""
     async with AsyncExitStack() as stack:
@@ -280,9 +307,9 @@ async def staged(
                 url=rc.url, username=BOT, password=SecretStr(PASSWORD), setup_members=["ada"]
             ),
             dialog360=Dialog360(base_url=wa.url),
-            server=Server(port=port, public_url=f"http://127.0.0.1:{port}"),
+            server=Server(port=port, public_url=public_url or f"http://127.0.0.1:{port}"),
             app=App(**app_settings),
-            storage=Storage(data_dir=folder / "data"),
+            storage=Storage(data_dir=folder / "data", database_url=SecretStr(database_url)),
         )
         stage = Stage(rc, wa, settings, http)
         stack.push_async_callback(stage.stop)

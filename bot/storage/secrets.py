@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -59,16 +60,21 @@ class Vault:
 
 def _make(path: Path) -> None:
     make_private_folder(path.parent)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(Fernet.generate_key() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(fresh)  # whole from its first moment; of two bots that start together one makes it
+        except FileExistsError:
+            return
+        finally:
+            fresh.unlink()
     except OSError as error:
         raise StorageError(f"The key file {path} cannot be made: {error.strerror}.") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(Fernet.generate_key() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
     sync_folder(path.parent)  # without it the name may be gone after a power cut, and with it everything sealed
 
 

@@ -7,8 +7,6 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-import pytest
-
 from tests.contract.journals import ManualClock, SqliteStore
 from tests.crash.journal_child import EACH, SENDERS
 
@@ -39,8 +37,9 @@ def of(kind: str, said: list[str]) -> list[str]:
     return [line.removeprefix(f"{kind} ") for line in said if line.startswith(f"{kind} ")]
 
 
-@pytest.mark.parametrize("seed", [SEED])  # its name in a report tells how to repeat it: CRASH_SEED=…
-async def test_what_was_acknowledged_survives_every_kill_once_and_in_order(tmp_path: Path, seed: int) -> None:
+async def test_what_was_acknowledged_survives_every_kill_once_and_in_order(tmp_path: Path) -> None:
+    seed = SEED
+    print(f"repeat with CRASH_SEED={seed}")  # noqa: T201 - pytest shows it when the test fails
     chance = random.Random(seed)
     runs = [await run(tmp_path, seed + number, chance.randrange(1, 500)) for number in range(KILLS)]
 
