@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(PY) -m bot demo
 
 test: .venv/ready lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4
 
 lint: .venv/ready
 	.venv/bin/ruff check .
