@@ -86,7 +86,7 @@ async def replay(files: list[Path]) -> int:
     for number, played in enumerate(rounds, start=1):
         if len(rounds) > 1:
             print(f"--- workspace {number} of {len(rounds)} (message ids repeat in this recording) ---")
-        async with staged() as stage:
+        async with _prepared() as stage:
             connected: dict[str, SandboxNumber] = {}
             for label, body in played:
                 silent += await _play(stage, connected, label, body)
@@ -126,7 +126,9 @@ async def _became(stage: Stage, key: str) -> str:
         return "agent reads: " + "\n                           ".join("".join(shown).splitlines()) if shown else ""
     if "state" in result:
         return f"status recorded: {result['state']}"
-    return next((f"not shown: {result[name]}" for name in ("ignored", "what") if result.get(name)), "")
+    if result.get("what"):
+        return f"recorded, nothing for an agent to see: news about {result['what']}"
+    return f"not shown: {result['ignored']}" if result.get("ignored") else ""
 
 
 def _bodies(file: Path) -> Iterator[tuple[str, Any]]:
