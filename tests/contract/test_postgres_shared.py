@@ -10,8 +10,10 @@ from typing import TypeVar
 import asyncpg
 import pytest
 
+from bot.config import App
 from bot.model import ContactId, Conversation, NumberId, RoomId, VisitorToken
 from bot.ports import Entry, Outcome, Step
+from bot.relay.live_settings import LiveSettings
 from bot.storage.files import StorageError
 from bot.storage.journal_postgres import HoldLost, PostgresJournal
 from bot.storage.postgres import Database
@@ -199,6 +201,19 @@ async def test_what_another_bot_changed_is_not_remembered_as_it_was(bots: list[O
 
     await soon(known)
     assert there.registry.changed.is_set()
+
+
+async def test_what_is_set_in_chat_at_one_bot_counts_at_the_other_until_it_is_taken_back(bots: list[OneBot]) -> None:
+    here, there = (LiveSettings(bot.registry, App()) for bot in bots)
+    changed = bots[1].registry.changed
+
+    for change, label in ((here.change("list_button_label", "Menu"), "Menu"), (here.reset("list_button_label"), None)):
+        changed.clear()
+        await change
+        async with asyncio.timeout(10):
+            await changed.wait()
+        await there.load()
+        assert there.current.list_button_label == (label or App().list_button_label)
 
 
 async def test_a_form_moves_from_one_bot_to_the_next_with_every_step(bots: list[OneBot]) -> None:
