@@ -182,7 +182,7 @@ class Conversations:
         """Registration is not atomic on the server: two first messages at once would make two visitors."""
         lock = self._meeting.setdefault(contact, asyncio.Lock())
         try:
-            async with lock, self._alone(f"first message of {contact}"):
+            async with lock, self._alone(f"visitor:{contact}"):
                 yield
         finally:
             if not lock.locked():
