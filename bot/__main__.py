@@ -16,7 +16,10 @@ from bot.config import ConfigError, load
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=options.log_level or options.usual_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     try:
         return int(asyncio.run(options.act(options)))
     except ConfigError as error:
@@ -32,12 +35,13 @@ def _parser() -> argparse.ArgumentParser:
         description=(about or "").split("\n\n", maxsplit=1)[0],
         epilog="Start with `python -m bot demo`: it needs no account and nothing installed besides.",
     )
-    parser.add_argument("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.set_defaults(usual_level="WARNING")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     run = commands.add_parser("run", help="start the bot", description="Starts the bot and runs until stopped.")
     _config(run)
-    run.set_defaults(act=_run, log_level="INFO")
+    run.set_defaults(act=_run, usual_level="INFO")
 
     show = commands.add_parser(
         "demo",

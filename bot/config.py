@@ -182,8 +182,15 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     try:
         return Settings(**table)
     except ValidationError as error:
-        lines = [f"[{'] '.join(str(p) for p in item['loc'][:2])}: {_plain(item['msg'])}" for item in error.errors()]
+        lines = [f"{_where(item['loc'])}: {_plain(item['msg'])}" for item in error.errors()]
+        if path is None:
+            lines.append("Give a file with --config (see config.example.toml), or set environment variables WA360D_…")
         raise ConfigError("\n".join(lines)) from None
+
+
+def _where(place: tuple[int | str, ...]) -> str:
+    section, *names = map(str, place)
+    return " ".join([f"[{section}]", *names[:1]])
 
 
 def _plain(message: str) -> str:

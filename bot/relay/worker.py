@@ -95,7 +95,7 @@ class Worker:
         except (TypeError, ValueError) as error:  # what the handler returned cannot be stored: its bug
             await self._judge(entry, error)
         else:
-            log.info("%s done", masked(entry.key))
+            log.debug("%s done", masked(entry.key))
 
     async def _judge(self, entry: Entry, error: Exception) -> None:
         age = self._clock.now() - entry.first_at
