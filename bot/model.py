@@ -232,9 +232,6 @@ class Message:
     """Set for messages of a WhatsApp group, which is not a private conversation."""
 
 
-DeliveryState = Literal["sent", "delivered", "read", "played", "failed"]
-
-
 @dataclass(frozen=True, slots=True)
 class WireError:
     """An error as WhatsApp or 360Dialog words it; `code` 0 when there is none."""

@@ -5,7 +5,7 @@ Unless a docstring says otherwise every method may raise any of `Busy`, `Unsure`
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from bot.model import (
 from bot.ports_rocketchat import Heard, Json, Lost, Ready, Stream, Workspace, WorkspaceAdmin
 
 __all__ = [
-    "AppSettings", "Clock", "Condition", "Entry", "Handler", "Heard", "Journal", "Json", "Kind", "Lost", "Notices",
+    "AppSettings", "Clock", "Condition", "Entry", "Handler", "Heard", "Journal", "Json", "Kind", "Lost",
     "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "WhatsApp", "Workspace",
     "WorkspaceAdmin",
 ]  # fmt: skip
@@ -306,5 +306,3 @@ class Handler(Protocol):
 
     async def __call__(self, entry: Entry) -> Outcome: ...
 
-
-Notices = Sequence[Entry]

@@ -76,7 +76,6 @@ class Workspace(Protocol):
 
         Raises NotAllowed when the bot's account may not see agents."""
 
-    async def direct_room(self, username: str) -> RoomId: ...
 
 
 class WorkspaceAdmin(Protocol):

@@ -127,10 +127,6 @@ class Livechat:
         """Without `shouldReact` the server would toggle."""
         await self._post("chat.react", {"messageId": id, "emoji": code, "shouldReact": on})
 
-    async def direct_room(self, username: str) -> RoomId:
-        answer = await self._post("im.create", {"username": username})
-        return RoomId(clean(_dig(answer, "room", "_id")) or _need(answer, "room", "rid"))
-
     # --- looking --------------------------------------------------------------------------------------------------
 
     async def token_of_room(self, room: RoomId) -> VisitorToken | None:

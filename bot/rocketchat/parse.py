@@ -81,11 +81,6 @@ def heard(args: Sequence[Any]) -> Heard | None:
     return Heard(message, clean(extra.get("roomType")), extra.get("roomParticipant") is True)
 
 
-def mentions(raw: Mapping[str, Any]) -> frozenset[UserId]:
-    """Ids of the people whom the server found mentioned; `all` and `here` are ids too."""
-    return frozenset(UserId(id) for item in _dicts(raw.get("mentions")) if (id := clean(item.get("_id"))))
-
-
 def moment(value: object) -> float | None:
     """Unix seconds of `{"$date": ms}` (stream), ISO 8601 (REST) or plain milliseconds; None when it is no moment.
 

@@ -12,7 +12,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.errors import (
-    BotError,
     Busy,
     ContactBlocked,
     LoggedOut,
@@ -173,13 +172,6 @@ async def test_a_message_is_deleted_and_deleting_it_again_is_no_error(stage: Sta
     for _ in range(2):
         await stage.livechat.delete(room, MessageId("bot1"))
     assert [message for message in stage.rc.messages(room) if message["_id"] == "bot1"] == []
-
-
-async def test_a_direct_room_is_always_the_same(stage: Stage) -> None:
-    room = await stage.livechat.direct_room("anna")
-    assert room == await stage.livechat.direct_room("anna")
-    with pytest.raises(BotError):
-        await stage.livechat.direct_room("nobody")
 
 
 # --- looking ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.model import FileRef, UserId
-from bot.rocketchat.parse import changed_at, chat_message, heard, is_for_customer, mentions, moment, was_edited
+from bot.rocketchat.parse import changed_at, chat_message, heard, is_for_customer, moment, was_edited
 
 BOT = UserId("bot1")
 QUOTE = "[ ](https://chat.example/live/r1?msg={})"
@@ -181,11 +181,6 @@ def test_an_event_is_heard_in_the_new_and_in_the_very_old_form() -> None:
         assert heard(junk) is None
 
 
-def test_mentioned_people_are_named_by_id() -> None:
-    raw = message(mentions=[{"_id": "u1", "username": "ann"}, {"_id": "all"}, {"username": "x"}, 3])
-    assert mentions(raw) == {"u1", "all"}
-
-
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -231,7 +226,6 @@ def test_no_document_of_any_shape_raises(fields: dict[str, Any]) -> None:
         chat_message(raw)
         was_edited(raw)
         changed_at(raw)
-        mentions(raw)
         heard([raw, raw])
         if is_for_customer(raw, BOT):
             assert not raw.get("t") and not raw.get("token")
