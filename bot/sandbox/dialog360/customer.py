@@ -51,8 +51,7 @@ class Customer:
         at: float | None = None,
     ) -> str:
         """Writes a text; returns its wamid when the first delivery was answered (or timed out)."""
-        context = {"context": {"from": number.digits, "id": reply_to}} if reply_to else {}
-        return await self.send(number, type="text", at=at, text={"body": text}, **context)
+        return await self.send(number, type="text", at=at, text={"body": text}, **_answering(number, reply_to))
 
     async def send(self, number: SandboxNumber, *, type: str, at: float | None = None, **parts: Any) -> str:
         """Any kind of message: `parts` are the keys beside `type`, as in Meta's webhook reference."""
@@ -78,6 +77,7 @@ class Customer:
         caption: str = "",
         filename: str = "",
         voice: bool = False,
+        reply_to: str = "",
         at: float | None = None,
     ) -> str:
         """Sends a file; its kind follows from the type unless given (image, video, audio, document, sticker)."""
@@ -90,7 +90,7 @@ class Customer:
             part["voice"] = voice
         if kind == "sticker":
             part["animated"] = False
-        parts: Json = {kind: part}
+        parts: Json = {kind: part, **_answering(number, reply_to)}
         return await self.send(number, type=kind, at=at, **parts)
 
     async def react(self, number: SandboxNumber, wamid: str, emoji: str) -> str:
@@ -113,6 +113,10 @@ class Customer:
     def window_open(self, number: SandboxNumber, now: float) -> bool:
         """Whether this customer wrote within 24 hours, by the time of the message."""
         return now - self.seen_at.get(number.phone_number_id, float("-inf")) < 86400
+
+
+def _answering(number: SandboxNumber, wamid: str) -> Json:
+    return {"context": {"from": number.digits, "id": wamid}} if wamid else {}
 
 
 def _choices(

@@ -13,7 +13,7 @@ from bot.sandbox.dialog360.fields import text
 from bot.sandbox.dialog360.media import KINDS, plain
 from bot.sandbox.dialog360.messages import Checked
 from bot.sandbox.dialog360.refusals import Json, graph, status_error
-from bot.sandbox.dialog360.state import Delivery, Message, Received, SandboxNumber, new_wamid
+from bot.sandbox.dialog360.state import Card, Delivery, Message, Received, SandboxNumber, new_wamid
 
 if TYPE_CHECKING:
     from bot.sandbox.dialog360.sandbox import Dialog360Sandbox
@@ -40,7 +40,7 @@ class Outbox:
             raise graph(131021)
         known = customer.user_id if customer else checked.recipient
         self._sandbox.limits.send(number.phone_number_id, known, self._sandbox.now())
-        words, media, replies = self._content(number, checked)
+        words, media, replies, card = self._content(number, checked)
         failure = self._failure(number, checked, customer, media)
         wamid = new_wamid()
         message = Message(wamid, number, customer, False, self._sandbox.now(), checked.body, checked.recipient)
@@ -48,7 +48,7 @@ class Outbox:
         if failure is None and customer is not None:
             if replies:
                 self.quick_replies[wamid] = replies
-            message.received = Received(wamid, number, checked.body, message.at, words)
+            message.received = Received(wamid, number, checked.body, message.at, words, card=card)
             customer.received.append(message.received)
             self._sandbox.announce("received", message.received)
         story = self._story(message, failure)
@@ -71,13 +71,14 @@ class Outbox:
 
     def _content(
         self, number: SandboxNumber, checked: Checked
-    ) -> tuple[str, tuple[tuple[str, Json], ...], tuple[tuple[str, str], ...]]:
+    ) -> tuple[str, tuple[tuple[str, Json], ...], tuple[tuple[str, str], ...], Card | None]:
         """What the phone will show; raises for templates and files that do not fit."""
         template, media = "", checked.media
         replies: tuple[tuple[str, str], ...] = ()
+        card = None
         if checked.type == "template":
             filled = template_send.fill(self._sandbox.templates(number), checked.body["template"])
-            template, media, replies = filled.text, filled.media, filled.buttons
+            template, media, replies, card = filled.text, filled.media, filled.buttons, filled.card
         for kind, part in media:
             if "id" not in part:
                 continue
@@ -86,7 +87,7 @@ class Outbox:
                 raise graph(131009, f"{kind}['id'] is not a valid media id.")
             if plain(file.mime) not in KINDS[kind][1]:
                 raise graph(131053, f"Media of type {plain(file.mime)} cannot be sent as {kind}.")
-        return shown(checked.body | {"type": checked.type}, template), media, replies
+        return shown(checked.body | {"type": checked.type}, template), media, replies, card
 
     def _failure(
         self,
@@ -146,6 +147,7 @@ class Outbox:
             message = Message(wamid, number, None, False, self._sandbox.now(), {}, "4915700000000")
         errors = [status_error(code or 131000, details, title)] if state == "failed" else []
         item = envelope.status(message, state, self._sandbox.now() if at is None else at, errors)
+        message.state = state
         if message.received is not None:
             message.received.status = state
         self._sandbox.announce("status", message)

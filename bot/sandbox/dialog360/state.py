@@ -36,6 +36,17 @@ class SandboxNumber:
     profile: Json = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A template as a phone draws it. A header that is a file is in the body that was sent, and empty here."""
+
+    header: str
+    body: str
+    footer: str
+    buttons: tuple[tuple[str, str], ...]
+    """(label, where it leads: an address, a phone number, a code; empty: it answers)."""
+
+
 @dataclass(slots=True)
 class Received:
     """What a phone shows of one message that was sent to it."""
@@ -49,6 +60,8 @@ class Received:
     """The same in words: templates filled in, files in brackets."""
     status: str = "accepted"
     """The last status that was reported to the business."""
+    card: Card | None = None
+    """Of a template."""
 
 
 @dataclass(slots=True)
@@ -65,6 +78,8 @@ class Message:
     """What the caller wrote into `to` or `recipient`."""
     received: Received | None = None
     read: bool = False
+    state: str = ""
+    """The last status that was reported of an outgoing one, also of one that no phone shows."""
 
 
 @dataclass(slots=True)

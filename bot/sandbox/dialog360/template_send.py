@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bot.sandbox.dialog360.fields import items, obj, text
 from bot.sandbox.dialog360.messages import location, media
 from bot.sandbox.dialog360.refusals import Json, graph
+from bot.sandbox.dialog360.state import Card
 from bot.sandbox.dialog360.templates import TOKEN, Templates
 
 MEDIA_FORMATS = ("IMAGE", "VIDEO", "DOCUMENT")
@@ -24,6 +25,7 @@ class Filled:
     media: tuple[tuple[str, Json], ...]
     buttons: tuple[tuple[str, str], ...]
     """(label, payload) of the quick replies."""
+    card: Card
 
 
 def fill(templates: Templates, part: Json) -> Filled:
@@ -68,11 +70,12 @@ class _Filling:
             raise graph(100, f"Unexpected value {kind!r:.40} on param {where}['type'].")
 
     def result(self) -> Filled:
-        lines = [self._header(), self._body(), str(self._parts.get("FOOTER", {}).get("text", ""))]
+        header, body, footer = self._header(), self._body(), str(self._parts.get("FOOTER", {}).get("text", ""))
         replies = tuple(self._quick_replies())
-        labels = [f"[{label}]" for label in self._button_labels()]
-        whole = "\n\n".join(line for line in (*lines, "\n".join(labels)) if line)
-        return Filled(whole, tuple(self._media), replies)
+        shown = tuple(self._shown_buttons())
+        labels = [f"[{label}: {leads}]" if leads else f"[{label}]" for label, leads in shown]
+        whole = "\n\n".join(line for line in (header, body, footer, "\n".join(labels)) if line)
+        return Filled(whole, tuple(self._media), replies, Card("" if self._media else header, body, footer, shown))
 
     def _header(self) -> str:
         header = self._parts.get("HEADER")
@@ -117,7 +120,7 @@ class _Filling:
             raise graph(132005, f"{where}: the text is {len(whole)} characters long, {most} are allowed.")
         return whole
 
-    def _button_labels(self) -> Iterator[str]:
+    def _shown_buttons(self) -> Iterator[tuple[str, str]]:
         buttons = self._parts.get("BUTTONS", {}).get("buttons", [])
         for index in self._buttons:
             if index >= len(buttons):
@@ -135,8 +138,8 @@ class _Filling:
 _SUB_TYPES = {"OTP": ("url", "copy_code"), "SPM": ("mpm", "product")}
 
 
-def _button(index: int, button: Json, given: Json | None) -> str:
-    """The label with what it leads to."""
+def _button(index: int, button: Json, given: Json | None) -> tuple[str, str]:
+    """The label, and where it leads."""
     kind = str(button["type"]).upper()
     label = str(button.get("text", "Copy code"))
     where = f"Button at index {index} of type {kind.title()}"
@@ -148,18 +151,18 @@ def _button(index: int, button: Json, given: Json | None) -> str:
         if len(parameters) != 1 or parameters[0].get("type") != "text":
             raise graph(131008, f"buttons: {where} requires a parameter")
         suffix = text(parameters[0], "text", f"button[{index}]", 1, 2000) or ""
-        return f"{label}: {TOKEN.sub(lambda _: suffix, url)}" if url else label
+        return label, TOKEN.sub(lambda _: suffix, url)
     if kind == "COPY_CODE":
         if len(parameters) != 1 or parameters[0].get("type") != "coupon_code":
             raise graph(131008, f"buttons: {where} requires a parameter")
-        return f"{label}: {text(parameters[0], 'coupon_code', f'button[{index}]', 1, 15)}"
+        return label, text(parameters[0], "coupon_code", f"button[{index}]", 1, 15) or ""
     if kind == "QUICK_REPLY" and parameters:
         if parameters[0].get("type") not in ("payload", "text"):
             raise graph(132012, f"buttons: {where} needs a payload")
         text(parameters[0] | {"payload": parameters[0].get("payload", "-")}, "payload", f"button[{index}]", 1, 256)
     if kind in ("URL", "PHONE_NUMBER") and parameters:
         raise graph(132000, f"buttons: {where} takes no parameter")
-    return f"{label}: {url or button.get('phone_number')}" if kind in ("URL", "PHONE_NUMBER") else label
+    return label, str(url or button.get("phone_number")) if kind in ("URL", "PHONE_NUMBER") else ""
 
 
 def _value(parameter: Json, where: str) -> str:
