@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from bot.errors import GroupMessage, NoAgentOnline, NumberGone, WrongNumber
-from bot.model import ContactId, Conversation, Message, Number, NumberChange, NumberId
+from bot.model import ContactId, Message, Number, NumberChange, NumberId
 from bot.ports import Entry, Journal, Outcome, Registry
 from bot.relay.auto_messages import offline
 from bot.relay.conversations import Conversations
@@ -52,6 +52,7 @@ class Inbound:
         if message.group:
             raise GroupMessage(message.group)
 
+        moved = await self._moved(number, message)
         quoted = ""
         if target_of(message) is not None:
             known = await self._conversations.known(number, message.sender)
@@ -69,12 +70,11 @@ class Inbound:
         conversation = shown.conversation
         conversation = replace(
             conversation,
-            phone=message.sender.phone or conversation.phone,
-            user_id=message.sender.user_id or conversation.user_id,
+            phone=conversation.phone if moved else message.sender.phone or conversation.phone,
+            user_id=conversation.user_id if moved else message.sender.user_id or conversation.user_id,
             name=message.sender.name or conversation.name,
             last_inbound_at=max(conversation.last_inbound_at, message.at),
         )
-        conversation = await self._moved(number, conversation, message)
         pair = pair_of(entry, number, message, shown)
         return Outcome(result={"room": pair.room, "message": pair.message}, pairs=(pair,), conversation=conversation)
 
@@ -111,14 +111,19 @@ class Inbound:
         )
         return Shown(conversation, room, message_id(number.id, message.id))
 
-    async def _moved(self, number: Number, conversation: Conversation, message: Message) -> Conversation:
+    async def _moved(self, number: Number, message: Message) -> bool:
         """After a change of number the conversation goes on under the new one, and is still found under the old.
-        Somebody who already has a conversation under the new one keeps it: two are never merged."""
-        for part in message.parts:
-            if isinstance(part, NumberChange) and part.new:
-                user_id, digits = (part.new, "") if is_user_id(part.new) else ("", phone_digits(part.new))
-                new = ContactId(user_id or digits)
-                if new and await self._journal.conversation(number.id, new) is None:
-                    phone = f"+{digits}" if digits else conversation.phone
-                    conversation = replace(conversation, phone=phone, user_id=user_id or conversation.user_id)
-        return conversation
+
+        Stored before anything is shown: the customer may write under the new number at once. Somebody who already has a
+        conversation under the new one keeps it: two are never merged.
+        """
+        changes = [part for part in message.parts if isinstance(part, NumberChange) and part.new]
+        conversation = await self._conversations.known(number, message.sender) if changes else None
+        for part in changes:
+            user_id, digits = (part.new, "") if is_user_id(part.new) else ("", phone_digits(part.new))
+            new = ContactId(user_id or digits)
+            if conversation and new and await self._journal.conversation(number.id, new) is None:
+                phone = f"+{digits}" if digits else conversation.phone
+                conversation = replace(conversation, phone=phone, user_id=user_id or conversation.user_id)
+                await self._journal.remember(conversation)
+        return bool(changes)
