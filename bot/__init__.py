@@ -33,7 +33,7 @@ The floors, from the ground up; imports go downwards only
     web/  ../commands/                         the HTTP edge and its pages; one file for each command
     whatsapp/client  rocketchat/{realtime, rest, livechat, files}  storage/  callbacks    the adapters of the ports
     doors · startup · app                      open the adapters, learn who the bot is, build everything once
-    stage · demo · __main__                    both simulators around the real bot, the story, the command line
+    stage · demo · cli/ · __main__             both simulators around the real bot, the story, the command line
 
 `sandbox/` is a small Rocket.Chat and a small 360Dialog that speak the real wire, for the demo and the tests. It imports
 nothing of the bot: an error in our reading must not be repeated by its judge.

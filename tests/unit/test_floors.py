@@ -22,6 +22,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.app",),
     ("bot.stage",),
     ("bot.demo",),
+    ("bot.cli",),
     ("bot.__main__",),
 ]  # fmt: skip
 OUTSIDE = {

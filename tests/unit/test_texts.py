@@ -36,6 +36,7 @@ def texts() -> frozenset[str]:
 
 NOT_FOR_CHAT = {
     "bot/__main__.py": "the command line of whoever runs the bot",
+    "bot/cli/": "the command line of whoever runs the bot",
     "bot/demo.py": "a story in the terminal, and its two people are English",
     "bot/stage.py": "the demo's and the tests' own arrangement of simulators",
     "bot/config.py": "explains the configuration file to whoever runs the bot, before any language is known",

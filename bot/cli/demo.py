@@ -1,0 +1,34 @@
+"""`python -m bot demo`: see it work without any account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot import demo
+from bot.cli.subcommand import Options, Parser, Subcommand
+
+
+def _options(parser: Parser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--script", action="store_true", help="play the story in the terminal instead, then end")
+    how.add_argument(
+        "--replay", nargs="+", type=Path, metavar="FILE",
+        help="feed recorded webhook bodies (JSON) through the real webhook edge and print what the agent sees",
+    )  # fmt: skip
+    parser.add_argument("--port", type=int, default=0, help="port of the demo page (default: any free one)")
+
+
+async def _demo(options: Options) -> int:
+    if options.replay:
+        return await demo.replay(options.replay)
+    return await (demo.script() if options.script else demo.page(options.port))
+
+
+DEMO = Subcommand(
+    name="demo",
+    help="see it work without any account",
+    description="Starts a small Rocket.Chat, a small 360Dialog and the bot on this machine; prints one address.",
+    options=_options,
+    act=_demo,
+    needs_config=False,
+)

@@ -1,0 +1,52 @@
+"""What a subcommand is, and the options that several of them share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bot.config import Settings, load
+
+Parser = argparse.ArgumentParser
+Options = argparse.Namespace
+
+
+def nothing(_: Parser) -> None:
+    """No options."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """`act` returns the exit code: 0 fine, 1 something is not as it should be. A ConfigError that it raises is shown
+    as it is and ends the program with 2."""
+
+    name: str
+    help: str
+    """One line in the list of subcommands."""
+    act: Callable[[Options], Awaitable[int]]
+    options: Callable[[Parser], None] = nothing
+    """Adds the subcommand's own options."""
+    description: str = ""
+    """What `--help` of it says; empty: the same as `help`."""
+    needs_config: bool = True
+    """It takes `--config FILE`; `settings(options)` reads it."""
+    log_level: Literal["INFO", "WARNING"] = "WARNING"
+    """When `--log-level` is not given."""
+
+    def add_to(self, table: argparse._SubParsersAction[Parser]) -> None:
+        parser = table.add_parser(self.name, help=self.help, description=self.description or self.help)
+        if self.needs_config:
+            parser.add_argument(
+                "--config", type=Path, metavar="FILE",
+                help="configuration file, see config.example.toml (default: environment variables WA360D_… only)",
+            )  # fmt: skip
+        self.options(parser)
+        parser.set_defaults(subcommand=self)
+
+
+def settings(options: Options) -> Settings:
+    """Of a subcommand that takes `--config`. Raises ConfigError."""
+    return load(options.config)
