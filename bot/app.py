@@ -58,6 +58,7 @@ from bot.storage.secrets import Vault
 from bot.translations import Translate, Translator, translator
 from bot.web.auth_success import SignUps
 from bot.web.forms import Forms
+from bot.web.guessing import Guesses
 from bot.web.health import HealthPages
 from bot.web.openapi import OpenApi
 from bot.web.server import application, serving
@@ -141,7 +142,8 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             house=office.house,
             alone=doors.alone,
         )
-        edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id)
+        guesses = Guesses(clock, settings.server.proxies)
+        edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id, guesses)
         forms = Forms(
             office=office,
             sessions=sessions,
@@ -149,6 +151,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             clock=clock,
             t=t,
             public_url=settings.server.public_url,
+            guesses=guesses,
         )
 
         def beginning() -> Coroutine[None, None, None]:
@@ -162,7 +165,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                 clock=clock,
             )
 
-        routes = _routes(bot, doors, letters, office.house, t, edge, forms)
+        routes = _routes(bot, doors, letters, office.house, edge, forms, t=t, guesses=guesses)
         await stack.enter_async_context(serving(application(routes), settings.server.host, settings.server.port))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
@@ -187,7 +190,13 @@ async def _follow(changed: asyncio.Event, live: LiveSettings) -> None:
 
 
 def _routes(
-    bot: Bot, doors: Doors, letters: Letters, house: House, t: Translator, *parts: Webhooks | Forms
+    bot: Bot,
+    doors: Doors,
+    letters: Letters,
+    house: House,
+    *parts: Webhooks | Forms,
+    t: Translator,
+    guesses: Guesses,
 ) -> list[web.RouteDef]:
     """Every address that the bot answers."""
     api = TemplateApi(
@@ -199,8 +208,11 @@ def _routes(
         house=house,
         setup_channel=bot.settings.rocketchat.setup_channel,
         closing=lambda: any(isinstance(part, Webhooks) and part.closing for part in parts),
+        guesses=guesses,
     )
-    sign_ups = SignUps(app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t)
+    sign_ups = SignUps(
+        app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t, guesses=guesses
+    )
     routes = [route for part in (*parts, api, sign_ups, HealthPages(bot.health)) for route in part.routes()]
     return [*routes, *OpenApi(routes, version=VERSION, public_url=house.public_url).routes()]
 

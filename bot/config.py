@@ -7,6 +7,7 @@ nearest known one: a misspelt switch that silently does nothing costs an evening
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "WA360D_"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigError(Exception):
@@ -80,6 +82,24 @@ class Server(_Section):
     public_url: str
     app_id: str = Field(default="whatsapp-360d-cloud", pattern=r"^[A-Za-z0-9_.-]+$")
     api_token: SecretStr = SecretStr("")
+    trusted_proxies: Annotated[list[str], NoDecode] = ["127.0.0.0/8", "::1"]
+
+    _proxies = field_validator("trusted_proxies", mode="before")(_names)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError("must be addresses or networks, such as 10.0.0.5 or 172.16.0.0/12") from None
+        return value
+
+    @property
+    def proxies(self) -> list[Network]:
+        """Those whose `X-Forwarded-For` is believed."""
+        return [ipaddress.ip_network(one, strict=False) for one in self.trusted_proxies]
 
     @field_validator("public_url")
     @classmethod

@@ -140,4 +140,4 @@ def _swapped(session: FormSession, old: str, new: str) -> FormSession:
 
 
 def _hash(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode()).hexdigest()
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()

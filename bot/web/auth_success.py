@@ -21,6 +21,7 @@ from bot.ports import Entry, Journal
 from bot.relay.api_token import is_token
 from bot.relay.notices import SETUP, notice, with_button
 from bot.translations import Translator
+from bot.web.guessing import Guesses
 from bot.web.pages import Pages
 from bot.whatsapp.markup import inert_line
 
@@ -39,8 +40,9 @@ _LONGEST = 2048
 
 
 class SignUps:
-    def __init__(self, *, app_id: str, token: str, journal: Journal, t: Translator) -> None:
+    def __init__(self, *, app_id: str, token: str, journal: Journal, t: Translator, guesses: Guesses) -> None:
         self._token = token
+        self._guesses = guesses
         self._journal = journal
         self._pages = Pages(t)
         self._icon = ICON.read_bytes()
@@ -54,8 +56,10 @@ class SignUps:
     async def signed_up(self, request: web.Request) -> web.Response:
         """Where 360Dialog leads back to after a sign-up. HEAD changes nothing.
 
-        200 thanks · 404 wrong key."""
+        200 thanks · 404 wrong key · 429 too many wrong keys."""
+        self._guesses.check(request)
         if not is_token(request.match_info["key"], self._token):
+            self._guesses.wrong(request)
             return self._page("page.no_such_address", 404)
         if request.method == "GET":
             await self._journal.append(*self._news(request))

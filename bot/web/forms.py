@@ -22,6 +22,7 @@ from bot.chatops.sessions import Sessions
 from bot.errors import BotError, Invalid, NotForYou
 from bot.ports import Clock, Entry, Journal
 from bot.translations import Translator
+from bot.web.guessing import Guesses
 from bot.web.pages import Pages
 from bot.web.posted import LARGEST, LARGEST_WITH_FILE, Posted, stored_file
 
@@ -38,7 +39,15 @@ Wrong = dict[str, Words]
 
 class Forms:
     def __init__(
-        self, *, office: Office, sessions: Sessions, journal: Journal, clock: Clock, t: Translator, public_url: str
+        self,
+        *,
+        office: Office,
+        sessions: Sessions,
+        journal: Journal,
+        clock: Clock,
+        t: Translator,
+        public_url: str,
+        guesses: Guesses,
     ) -> None:
         self._office = office
         self._sessions = sessions
@@ -46,6 +55,7 @@ class Forms:
         self._clock = clock
         self._t = t
         self._pages = Pages(t)
+        self._guesses = guesses
         self._own_host = urlsplit(public_url).netloc.lower()
 
     def routes(self) -> list[web.RouteDef]:
@@ -56,10 +66,11 @@ class Forms:
     async def show(self, request: web.Request) -> web.Response:
         """The page of a form. Looking at it changes nothing: chats fetch previews.
 
-        200 the form · 404 unknown · 410 used, expired · 503 not just now."""
+        200 the form · 404 unknown · 410 used, expired · 429 too many unknown · 503 not just now."""
         session = await self._sessions.of_ticket(request.match_info["ticket"])
         form = self._office.form(session.form) if session else None
         if session is None or form is None:
+            self._guesses.wrong(request)
             return self._message("page.unknown", 404)
         if session.state != "open":
             return self._not_open(session)
@@ -77,20 +88,22 @@ class Forms:
         """A filled-in page, or its Cancel.
 
         200 done, next page, or working · 403 foreign, not allowed · 404 unknown · 410 over · 413 too large ·
-        422 something is wrong, the page says what · 503 not just now."""
+        422 something is wrong, the page says what · 429 too many unknown · 503 not just now."""
         ticket = request.match_info["ticket"]
         if not self._same_origin(request):
             return self._message("page.foreign", 403)
         session = await self._sessions.of_ticket(ticket)
         form = self._office.form(session.form) if session else None
         if session is None or form is None:
+            self._guesses.wrong(request)
             return self._message("page.unknown", 404)
         async with Posted.read(request, LARGEST_WITH_FILE if form.upload else LARGEST) as posted:
             return await self._take(request, form, session, posted)
 
     async def _take(self, request: web.Request, form: Form, session: FormSession, posted: Posted) -> web.Response:
         ticket = request.match_info["ticket"]
-        if not hmac.compare_digest(posted.texts.get(SEAL, "").encode(), self._sessions.seal_of_page(ticket).encode()):
+        given = posted.texts.get(SEAL, "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(given, self._sessions.seal_of_page(ticket).encode()):
             return self._message("page.foreign", 403)
         async with self._sessions.hold(session.id):
             session = await self._sessions.get(session.id) or session
@@ -274,9 +287,14 @@ class Forms:
         return self._office.desk(session.person, session.room)
 
     def _same_origin(self, request: web.Request) -> bool:
-        """Browsers send where a form was sent from; other clients send nothing, which the ticket makes up for."""
-        origin = request.headers.get("Origin")
-        if origin is None:
+        """Browsers say where a form was sent from; other clients say nothing, which the ticket makes up for.
+
+        Our pages tell the browser to send no referrer; then `Origin` is `null` (Fetch: append a request Origin header)
+        and `Sec-Fetch-Site` tells (W3C: Fetch Metadata)."""
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        if site is not None and site != "same-origin":
+            return False
+        if origin is None or (origin == "null" and site is not None):
             return True
         host = urlsplit(origin).netloc.lower()
         return bool(host) and host in (request.host.lower(), self._own_host)

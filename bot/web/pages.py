@@ -33,10 +33,13 @@ class Pages:
                 f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
                 "frame-ancestors 'none'; base-uri 'none'"
             ),
-            "Referrer-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
             "X-Robots-Tag": "noindex",
         }
 

@@ -31,8 +31,11 @@ class Posted:
     @classmethod
     @asynccontextmanager
     async def read(cls, request: web.Request, largest: int) -> AsyncIterator[Posted]:
-        """Raises 413 beyond `largest` bytes. The files are gone when the block ends."""
-        data = await request.clone(client_max_size=largest).post()
+        """Raises 413 beyond `largest` bytes, 400 for what is no form. The files are gone when the block ends."""
+        try:
+            data = await request.clone(client_max_size=largest).post()
+        except (ValueError, LookupError, RuntimeError):  # parts without a name, charsets that nobody knows, …
+            raise web.HTTPBadRequest from None
         texts: dict[str, str] = {}
         files: dict[str, web.FileField] = {}
         with ExitStack() as closing:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from bot.config import ConfigError
+from bot.web.connections import Connections, Limits
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,19 @@ LONGEST = 30.0
 """Seconds that one request may take, slow clients included."""
 
 
-def application(routes: Iterable[web.RouteDef]) -> web.Application:
-    app = web.Application(client_max_size=LARGEST, middlewares=[_plain_failures])
+CONNECTIONS: web.AppKey[Connections] = web.AppKey("connections", Connections)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every answer that does not say otherwise."""
+
+
+def application(routes: Iterable[web.RouteDef], limits: Limits | None = None) -> web.Application:
+    app = web.Application(client_max_size=LARGEST, middlewares=[_counted, _plain_failures])
+    app[CONNECTIONS] = Connections(limits or Limits())
+    app.on_response_prepare.append(_finish)
     app.add_routes(routes)
     return app
 
@@ -31,19 +43,36 @@ def application(routes: Iterable[web.RouteDef]) -> web.Application:
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listens while the block runs; yields the port, which matters when 0 was asked for."""
-    runner = web.AppRunner(app, access_log=None, logger=_protocol_log(), handle_signals=False, shutdown_timeout=5.0)
+    connections = app[CONNECTIONS]
+    runner = web.AppRunner(
+        app, access_log=None, logger=_protocol_log(), handle_signals=False, shutdown_timeout=5.0,
+        keepalive_timeout=connections.limits.idle,
+    )  # fmt: skip
     await runner.setup()
     try:
+        make = runner.server
+        assert make is not None
         try:
-            await web.TCPSite(runner, host, port).start()
+            server = await asyncio.get_running_loop().create_server(
+                lambda: connections.guarded(make()), host, port, backlog=512
+            )
         except OSError as error:
             raise ConfigError(
                 f"[server] host and port: cannot listen on {host}:{port} ({error.strerror or error}). Is another "
                 "program, or another bot, using it?"
             ) from None
-        yield int(runner.addresses[0][1])
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+async def _finish(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)  # it names versions
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _protocol_log() -> logging.Logger:
@@ -59,6 +88,18 @@ def _protocol_log() -> logging.Logger:
     found = logging.getLogger(f"{__name__}.protocol")
     found.filters = [without_request]
     return found
+
+
+@web.middleware
+async def _counted(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    connections = request.app[CONNECTIONS]
+    connections.begins(request)
+    try:
+        return await handler(request)
+    finally:
+        connections.ends(request)
 
 
 @web.middleware

@@ -31,6 +31,7 @@ from bot.relay.api_token import is_token
 from bot.relay.targets import Target
 from bot.relay.template_orders import Order, Orders
 from bot.relay.templates import Templates
+from bot.web.guessing import Guesses
 from bot.web.template_request import MOST, TemplateMessage, first_problem, problem_of_parameters
 from bot.whatsapp.raw import line
 from bot.whatsapp.template_preview import plain_preview, values_of
@@ -71,6 +72,7 @@ class TemplateApi:
         house: House,
         setup_channel: str,
         closing: Callable[[], bool],
+        guesses: Guesses,
     ) -> None:
         self._registry = registry
         self._journal = journal
@@ -81,6 +83,7 @@ class TemplateApi:
         self._token = house.api_token
         self._setup_channel = setup_channel
         self._closing = closing
+        self._guesses = guesses
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(self._path, self.send)]
@@ -89,10 +92,12 @@ class TemplateApi:
         """Send a template message.
 
         200 accepted, it will be sent · 400 the request is wrong, the text says where · 401 wrong key ·
-        413 too large · 422 this Idempotency-Key was used for another request · 500 trouble on this side ·
-        503 not now, send it again."""
+        413 too large · 422 this Idempotency-Key was used for another request · 429 too many wrong keys ·
+        500 trouble on this side · 503 not now, send it again."""
         try:
+            self._guesses.check(request)
             if not is_token(request.match_info["key"], self._token):
+                self._guesses.wrong(request)
                 raise _No(401, "The key in the address is not valid.")
             if self._closing():
                 raise _No(503, "The bot is stopping. Send the request again in a moment.")
@@ -102,6 +107,8 @@ class TemplateApi:
             return web.json_response({"success": True, **({"invalidContacts": invalid} if invalid else {})})
         except _No as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
+        except web.HTTPTooManyRequests as no:
+            return web.json_response({"success": False, "error": no.text}, status=no.status, headers=no.headers)
         except BotError as error:
             log.warning("a templateMessage request could not be taken: %s", error)
             text = f"Error occurred while processing request. Details: {error}"

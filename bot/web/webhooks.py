@@ -13,6 +13,7 @@ import logging
 from aiohttp import web
 
 from bot.ports import Clock, Journal, Registry
+from bot.web.guessing import Guesses
 from bot.whatsapp.envelope import entries
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,11 @@ LARGEST = 4 * 1024 * 1024
 
 
 class Webhooks:
-    def __init__(self, registry: Registry, journal: Journal, clock: Clock, app_id: str) -> None:
+    def __init__(self, registry: Registry, journal: Journal, clock: Clock, app_id: str, guesses: Guesses) -> None:
         self._registry = registry
         self._journal = journal
         self._clock = clock
+        self._guesses = guesses
         self._path = f"/api/apps/private/{app_id}/{{key}}/incoming"
         self.closing = False
 
@@ -36,13 +38,16 @@ class Webhooks:
     async def incoming(self, request: web.Request) -> web.Response:
         """What happens on WhatsApp, from 360Dialog.
 
-        200 stored · 401 wrong secret · 404 unknown address · 413 too large · 503 stopping, send it again."""
+        200 stored · 401 wrong secret · 404 unknown address · 413 too large · 429 too many wrong guesses ·
+        503 stopping, send it again."""
         number = await self._registry.number_of_hook(request.match_info["key"])
         if number is None:
+            self._guesses.wrong(request)
             raise web.HTTPNotFound
         given = request.headers.get(SECRET_HEADER, "")
-        if not hmac.compare_digest(given.encode(), number.hook_secret.encode()):
-            log.warning("a webhook for number …%s came without the right secret header", number.id[-4:])
+        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), number.hook_secret.encode()):
+            self._guesses.wrong(request)
+            log.warning("a webhook for number …%s came without the right secret header", number.id[-3:])
             raise web.HTTPUnauthorized
         if self.closing:
             raise web.HTTPServiceUnavailable

@@ -19,6 +19,7 @@ from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.secrets import Vault
 from bot.translations import translator
 from bot.web.forms import Forms
+from bot.web.guessing import Guesses
 from bot.web.server import application
 from tests.chatops.desk import PUBLIC, Scene
 
@@ -137,6 +138,7 @@ async def served(scene: Scene) -> AsyncIterator[Browser]:
             clock=clock,
             t=translator(scene.language),
             public_url=PUBLIC,
+            guesses=Guesses(clock, ()),
         )
         async with TestClient(TestServer(application(forms.routes()))) as client:
             yield Browser(client, worker, journal, clock)

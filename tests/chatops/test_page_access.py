@@ -68,6 +68,34 @@ async def test_a_form_sent_from_our_own_address_is_taken(scene: Scene, browser: 
     assert "is now connected" in done.text
 
 
+@pytest.mark.parametrize(
+    ("site", "origin", "status"),
+    [("same-origin", "null", 200), ("same-origin", PUBLIC, 200), ("cross-site", "null", 403), ("same-site", None, 403),
+     ("none", None, 403), ("same-origin", "https://evil.example", 403)],
+)  # fmt: skip
+async def test_a_browser_that_says_where_a_form_was_sent_from_is_believed(
+    scene: Scene, browser: Browser, site: str, origin: str | None, status: int
+) -> None:
+    """The page asks for no referrer, so browsers write `Origin: null`."""
+    address, page = await opened(scene, browser)
+
+    browser.headers |= {"Sec-Fetch-Site": site, **({"Origin": origin} if origin else {})}
+    answer = await browser.submit(address, page, **FILLED)
+
+    assert answer.status == status
+    assert bool(await scene.registry.numbers()) is (status == 200)
+
+
+async def test_guessing_links_is_slowed_down_and_the_right_one_still_opens(scene: Scene, browser: Browser) -> None:
+    address, _ = await opened(scene, browser)
+
+    answers = [(await browser.client.get(f"/forms/{number}")).status for number in range(40)]
+
+    assert set(answers[:30]) == {404}
+    assert set(answers[30:]) == {429}
+    assert (await browser.open(address)).status == 200
+
+
 async def test_a_form_without_the_seal_of_its_page_is_refused(scene: Scene, browser: Browser) -> None:
     address, page = await opened(scene, browser)
     _, other = await opened(scene, browser)
@@ -117,7 +145,7 @@ async def test_the_page_may_do_nothing_but_be_read_and_sent(scene: Scene, browse
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     for rule in ("form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"):
         assert rule in policy
-    assert page.headers["Referrer-Policy"] == "same-origin"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert "Set-Cookie" not in page.headers

@@ -20,6 +20,7 @@ from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.secrets import Vault
 from bot.translations import translator
 from bot.web.auth_success import SignUps
+from bot.web.guessing import Guesses
 from bot.web.server import application, serving
 from tests.chatops.desk import TOKEN, FakeClock
 
@@ -46,7 +47,8 @@ class Door:
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     async with SqliteJournal(tmp_path, Vault(tmp_path / "secret.key"), FakeClock()) as journal:
-        sign_ups = SignUps(app_id="app", token=TOKEN, journal=journal, t=translator("en"))
+        guesses = Guesses(FakeClock(), ())
+        sign_ups = SignUps(app_id="app", token=TOKEN, journal=journal, t=translator("en"), guesses=guesses)
         app = application(sign_ups.routes())
         async with serving(app, "127.0.0.1", 0) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
             yield Door(client, f"http://127.0.0.1:{port}", journal)
