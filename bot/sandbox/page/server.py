@@ -9,17 +9,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
-from bot.sandbox.dialog360 import Customer, Delivery, Dialog360Sandbox, SandboxNumber
-from bot.sandbox.page.view import Cast, Note, picture
+from bot.sandbox.dialog360 import Call, Customer, Delivery, Dialog360Sandbox, SandboxNumber
+from bot.sandbox.page.acts import ACTS, FILE_ACTS
+from bot.sandbox.page.cast import Cast, Note
+from bot.sandbox.page.view import picture
+from bot.sandbox.page.workspace import refusal
 from bot.sandbox.rocketchat import RocketChatSandbox, User
-from bot.sandbox.rocketchat.wire import MeteorError, PlainError
+from bot.sandbox.rocketchat.wire import Answer, MeteorError, PlainError
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
@@ -36,6 +41,10 @@ HEADERS = {
 SETTLE = 0.03
 """Seconds to let a burst of changes become one picture."""
 HEARTBEAT = 15.0
+LARGEST_FILE = 16 * 1024 * 1024
+LARGEST_ACT = 64 * 1024
+UNKNOWN = "application/octet-stream"
+_MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 
 
 class DemoPage:
@@ -57,6 +66,7 @@ class DemoPage:
         self._notes: list[Note] = []
         self._ids = itertools.count(1)
         self._delivered: set[str] = set()
+        self._refused: dict[str, str] = {}
         self._viewers: set[asyncio.Event] = set()
         self._closing = False
         self._port = port
@@ -65,12 +75,13 @@ class DemoPage:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._guard], client_max_size=64 * 1024)
+        app = web.Application(middlewares=[self._guard], client_max_size=LARGEST_ACT)
         app.add_routes(
             [
                 web.get("/", self._index),
                 web.get("/live", self._live),
                 web.post("/do", self._do),
+                web.post("/file", self._do_with_file),
                 web.get(r"/file/{where:wa|rc}/{id:\w+}", self._file),
                 web.get(r"/{name:[a-z]+\.(?:css|js|svg)}", self._asset),
             ]
@@ -103,6 +114,8 @@ class DemoPage:
     def _phone_changed(self, kind: str, document: object) -> None:
         if kind == "delivery" and isinstance(document, Delivery) and document.statuses[-1] == 200:
             self._delivered |= _wamids(document.body)
+        if kind == "call" and isinstance(document, Call):
+            self._refused |= dict.fromkeys(refusal(document), "failed")
         self._wake()
 
     def _wake(self) -> None:
@@ -135,7 +148,7 @@ class DemoPage:
             last = ""
             while not self._closing:
                 changed.clear()
-                now = json.dumps(picture(self._cast, self._notes, self._delivered))
+                now = json.dumps(picture(self._cast, self._notes, self._delivered, self._refused))
                 await answer.write(f"data: {now}\n\n".encode() if now != last else b": still here\n\n")
                 last = now
                 await _wait(changed, HEARTBEAT)
@@ -150,79 +163,65 @@ class DemoPage:
         id = request.match_info["id"]
         if request.match_info["where"] == "wa":
             file = self._cast.wa.media.find(self._cast.number, id, self._cast.wa.now())
-            mime, data = (file.mime, file.data) if file else ("", b"")
+            mime, data, name = (file.mime, file.data, file.filename) if file else ("", b"", "")
         else:
             stored = self._cast.rc.core.files.stored.get(id)
-            mime, data = (stored.mime, stored.data) if stored else ("", b"")
+            mime, data, name = (stored.mime, stored.data, stored.name) if stored else ("", b"", "")
         if not mime:
             raise web.HTTPNotFound
         if mime not in SHOWN_INLINE:
-            mime = "application/octet-stream"
-            headers = {**HEADERS, "Content-Disposition": "attachment"}
-            return web.Response(body=data, headers={**headers, "Content-Type": mime})
+            headers = {**HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+            return web.Response(body=data, headers={**headers, "Content-Type": UNKNOWN})
         return web.Response(body=data, headers={**HEADERS, "Content-Type": mime})
 
     # --- what people do -----------------------------------------------------------------------------------------
 
     async def _do(self, request: web.Request) -> web.Response:
         """One action as JSON: `{"do": …}` with what it needs. 204, or 409 with the server's own words."""
-        if request.content_type != "application/json" or request.headers.get("Origin") != f"http://{request.host}":
+        if request.content_type != "application/json" or not _from_here(request):
             raise web.HTTPForbidden
         try:
             act = json.loads(await request.read())
-            doing = _ACTIONS[act["do"]](self, act)
+            doing = ACTS[act["do"]](self._cast, act)
         except (ValueError, KeyError, TypeError):
             raise web.HTTPBadRequest from None
+        return await _done(doing)
+
+    async def _do_with_file(self, request: web.Request) -> web.Response:
+        """A form of two parts: `act` as for `_do`, then `file`, whose name and type are what the browser says."""
+        if request.content_type != "multipart/form-data" or not _from_here(request):
+            raise web.HTTPForbidden
         try:
-            await doing
-        except (MeteorError, PlainError, LookupError) as error:
-            return web.json_response({"error": str(error)}, status=409, headers=HEADERS)
-        return web.Response(status=204, headers=HEADERS)
-
-    async def _customer_writes(self, act: dict[str, Any]) -> None:
-        await self._cast.customer.write(self._cast.number, str(act["text"]))
-
-    async def _customer_taps(self, act: dict[str, Any]) -> None:
-        received = next(one for one in self._cast.customer.received if one.wamid == act["message"])
-        await self._cast.customer.tap(received, str(act["label"]))
-
-    async def _customer_photo(self, _: dict[str, Any]) -> None:
-        await self._cast.customer.send_file(self._cast.number, _photo(), "image/png", filename="photo.png")
-
-    async def _admin_writes(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.write(self._cast.admin, self._cast.setup_room, str(act["text"]))
-
-    async def _admin_presses(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.press(self._cast.admin, str(act["message"]), str(act["label"]))
-
-    async def _agent_writes(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.write(self._cast.agent, str(act["room"]), str(act["text"]))
-
-    async def _agent_presses(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.press(self._cast.agent, str(act["message"]), str(act["label"]))
-
-    async def _agent_photo(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.upload(self._cast.agent, str(act["room"]), "photo.png", "image/png", _photo())
-
-    async def _agent_takes(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.take(self._cast.agent, str(act["room"]))
-
-    async def _agent_closes(self, act: dict[str, Any]) -> None:
-        await self._cast.rc.close_room(self._cast.agent, str(act["room"]), "")
+            reader = await request.multipart()
+            act = json.loads(await _content(await reader.next(), LARGEST_ACT))
+            doing = FILE_ACTS[act["do"]]
+            part = await reader.next()
+            data = await _content(part, LARGEST_FILE)
+        except (ValueError, KeyError, TypeError):
+            raise web.HTTPBadRequest from None
+        name, mime = _named(part)
+        return await _done(doing(self._cast, act, name, mime, data))
 
 
-_ACTIONS: dict[str, Callable[[DemoPage, dict[str, Any]], Awaitable[None]]] = {
-    "customer-writes": DemoPage._customer_writes,
-    "customer-taps": DemoPage._customer_taps,
-    "customer-photo": DemoPage._customer_photo,
-    "admin-writes": DemoPage._admin_writes,
-    "admin-presses": DemoPage._admin_presses,
-    "agent-writes": DemoPage._agent_writes,
-    "agent-presses": DemoPage._agent_presses,
-    "agent-photo": DemoPage._agent_photo,
-    "agent-takes": DemoPage._agent_takes,
-    "agent-closes": DemoPage._agent_closes,
-}
+async def _content(part: object, most: int) -> bytes:
+    """Raises ValueError when there is none, and the answer 413 for too much."""
+    if not isinstance(part, BodyPartReader):
+        raise ValueError("not a part")
+    data = bytearray()
+    while piece := await part.read_chunk(64 * 1024):
+        data += piece
+        if len(data) > most:
+            raise web.HTTPRequestEntityTooLarge(most, len(data))
+    return bytes(data)
+
+
+def _named(part: object) -> tuple[str, str]:
+    """File name and type."""
+    if not isinstance(part, BodyPartReader):
+        return "file", UNKNOWN
+    name = (part.filename or "").replace("\\", "/").rpartition("/")[2].strip()[:200]
+    mime = part.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return name or "file", mime if _MIME.fullmatch(mime) else UNKNOWN
 
 
 def _static(name: str) -> web.Response:
@@ -243,8 +242,18 @@ def _wamids(body: Any) -> set[str]:
         return set()
 
 
-def _photo() -> bytes:
-    return (STATIC / "photo.png").read_bytes()
+async def _done(doing: Awaitable[None]) -> web.Response:
+    try:
+        await doing
+    except (MeteorError, PlainError, LookupError, Answer) as error:
+        body = error.body if isinstance(error, Answer) else None
+        told = str((body or {}).get("reason") or (body or {}).get("error") or error)
+        return web.json_response({"error": told}, status=409, headers=HEADERS)
+    return web.Response(status=204, headers=HEADERS)
+
+
+def _from_here(request: web.Request) -> bool:
+    return request.headers.get("Origin") == f"http://{request.host}"
 
 
 async def _wait(event: asyncio.Event, timeout: float) -> None:

@@ -1,13 +1,10 @@
 // Draws the two kinds of messages. Every function takes data and returns a node.
 
 import { element, link, markup } from "./markup.js";
+import { marks, tools } from "./tools.js";
+import { button, icon, word } from "./words.js";
 
-const words = Object.fromEntries(
-  [...document.getElementById("words").content.querySelectorAll("[data-word]")].map((w) => [w.dataset.word, w.textContent]),
-);
 const system = document.getElementById("system").content;
-
-export const word = (name) => words[name] ?? name;
 
 function clock(at) {
   const made = element("time", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
@@ -29,48 +26,81 @@ function file(url, name, isImage) {
   return made;
 }
 
-/** A bubble on the phone. */
-export function bubble(item, act) {
-  const made = element("article", "", item.mine ? "bubble mine" : "bubble");
-  if (item.quote) made.append(element("div", item.quote, "quoted"));
+function quoted({ who, text }) {
+  const made = element("div", "", "quoted");
+  const said = element("span");
+  said.append(markup(text));
+  made.append(element("b", who), said);
+  return made;
+}
+
+/** A bubble on the phone with what can be tapped below it. `does` has: tap(label), reply(), react(mark). */
+export function bubble(item, does) {
+  const group = element("div", "", item.mine ? "said mine" : "said");
+  const made = element("article", "", "bubble");
+  if (item.quote) made.append(quoted(item.quote));
   if (item.file) made.append(file(item.file.url, item.file.name, item.file.image));
+  if (item.header) made.append(element("b", item.header, "header"));
   if (item.text) {
     const text = element("div", "", "text");
     text.append(markup(item.text));
     made.append(text);
   }
-  made.append(foot(item));
-  if (item.reactions.length) made.append(element("span", item.reactions.join(" "), "mark"));
-  if (!item.choices.length) return made;
-  const group = element("div", "", "said");
-  const choices = element("div", "", "choices");
-  for (const label of item.choices) {
-    choices.append(button(label, () => act({ do: "customer-taps", message: item.id, label })));
-  }
-  group.append(made, choices);
+  if (item.footer) made.append(element("div", item.footer, "footer"));
+  const foot = element("div", "", "foot");
+  foot.append(clock(item.at), tick(item.state));
+  made.append(foot);
+  const { bar, tray } = tools(item, does);
+  const line = element("div", "", "line");
+  line.append(made, bar);
+  group.append(line);
+  if (item.reactions.length) group.append(marks(item.reactions, does.react));
+  group.append(tray);
+  if (item.choices.length || item.links.length) group.append(choices(item, does.tap));
   return group;
 }
 
-function foot(item) {
-  const made = element("div", "", "foot");
-  const state = item.state === "failed" ? "failed-status" : item.state;
-  const tick = element("span", "", `tick ${item.state}`);
-  tick.title = word(state);
-  tick.setAttribute("role", "img");
-  tick.setAttribute("aria-label", word(state));
-  made.append(clock(item.at), tick);
+function choices(item, tap) {
+  const made = element("div", "", "choices");
+  made.append(...item.links.map(leading));
+  const rows = item.choices.map(({ label, more }) => {
+    const row = button(label, () => tap(label));
+    if (more) row.append(element("span", more));
+    return row;
+  });
+  if (!item.menu) {
+    made.append(...rows);
+    return made;
+  }
+  const menu = element("details");
+  const opener = element("summary", item.menu);
+  opener.prepend(icon("menu"));
+  menu.append(opener, ...rows);
+  made.append(menu);
   return made;
 }
 
-function button(label, pressed) {
-  const made = element("button", label);
-  made.type = "button";
-  made.addEventListener("click", pressed);
+/** A button of a template that answers nothing: it opens an address, or has something to copy. */
+function leading({ label, leads }) {
+  const made = /^https?:/.test(leads) ? link(leads, label) : button(label, () => navigator.clipboard?.writeText(leads));
+  if (!(made instanceof HTMLElement)) return made;
+  made.classList.add("leads");
+  made.title = leads;
+  made.prepend(icon(made.tagName === "A" ? "link" : "copy"));
   return made;
 }
 
-/** A message in the workspace, a grey system line, or a note that only this person sees. */
-export function message(item, press) {
+function tick(state, where = "") {
+  const made = element("span", "", `tick ${state}`);
+  made.title = `${where} ${word(state === "failed" ? "failed-status" : state)}`.trim();
+  made.setAttribute("role", "img");
+  made.setAttribute("aria-label", made.title);
+  return made;
+}
+
+/** A message in the workspace, a grey system line, or a note that only this person sees. `does` has press(label), and
+    where messages can be answered reply() and react(mark). */
+export function message(item, does) {
   if (item.system) return systemLine(item);
   const made = element("article", "", "message");
   made.classList.toggle("own", item.own);
@@ -83,18 +113,19 @@ export function message(item, press) {
   head.append(element("b", item.note ? word("note") : item.who), clock(item.at));
   if (item.thread) head.append(element("span", word("thread")));
   if (item.edited) head.append(element("span", word("edited")));
-  body.append(head);
+  if (item.state) head.append(tick(item.state, word("on-whatsapp")));
+  if (item.state === "failed") head.append(element("span", word("failed-status"), "bad"));
+  const handles = does.reply && !item.note ? tools(item, does) : null;
+  if (handles) head.append(handles.bar);
+  body.append(head, ...item.quotes.map(quoted));
   if (item.text) {
     const text = element("div", "", "text");
     text.append(markup(item.text));
     body.append(text);
   }
-  for (const part of item.parts) body.append(attachment(part, (label) => press(item.id, label)));
-  if (item.reactions.length) {
-    const row = element("div", "", "reactions");
-    for (const { mark, count } of item.reactions) row.append(element("span", count > 1 ? `${mark} ${count}` : mark));
-    body.append(row);
-  }
+  for (const part of item.parts) body.append(attachment(part, does.press));
+  if (item.reactions.length) body.append(marks(item.reactions, does.react));
+  if (handles) body.append(handles.tray);
   made.append(face, body);
   return made;
 }
@@ -109,8 +140,7 @@ function systemLine(item) {
 }
 
 function attachment(part, press) {
-  const made = element("div", "", part.quoted ? "part quoted" : "part");
-  if (part.quoted) made.append(element("b", part.quoted));
+  const made = element("div", "", "part");
   if (part.file) made.append(file(part.file, part.title, part.image));
   else if (part.title) made.append(element("b", part.title));
   if (part.text) made.append(markup(part.text));

@@ -1,7 +1,10 @@
 // Keeps the page equal to the last state that the server sent, and sends what people do.
 
-import { bubble, message, word } from "./draw.js";
+import { composer, grow } from "./composer.js";
+import { bubble, message } from "./draw.js";
 import { element } from "./markup.js";
+import { rove } from "./tools.js";
+import { word } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const main = document.querySelector("main");
@@ -12,14 +15,27 @@ let chosen = null; // the conversation that the person picked, else the newest o
 
 // --- talking to the server
 
-async function act(what) {
-  const answer = await fetch("do", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(what),
-  }).catch(() => null);
-  if (answer?.status === 409) complain(what.do.split("-")[0], (await answer.json()).error);
-  return answer?.ok ?? false;
+/** True when it was done. With a file the act goes as a form of two parts. */
+async function act(what, file = null) {
+  const form = new FormData();
+  form.append("act", JSON.stringify(what));
+  if (file) form.append("file", file, file.name);
+  const sent = file
+    ? fetch("file", { method: "POST", body: form })
+    : fetch("do", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what) });
+  const answer = await sent.catch(() => null);
+  if (answer?.ok) return true;
+  const why = { 409: async () => word((await answer.json()).error), 413: () => word("too-large") }[answer?.status];
+  complain(what.do.split("-")[0], why ? await why() : word("not-taken"));
+  return false;
+}
+
+/** What one says is seen: the log goes to its end. */
+function say(place, what, file = null) {
+  const log = $(place).querySelector(".log");
+  log.pinned = true;
+  toEnd(log);
+  return act({ ...what, room: chat()?.rid }, file);
 }
 
 function complain(who, text) {
@@ -72,7 +88,9 @@ function list(log, items, make) {
       made.drawnFrom = text;
       if (node) {
         made.classList.add("still");
+        const held = node.contains(document.activeElement) && document.activeElement.dataset.key;
         node.replaceWith(made);
+        if (held) made.querySelector(`[data-key="${held}"]`)?.focus({ preventScroll: true });
       }
       node = made;
     }
@@ -83,6 +101,7 @@ function list(log, items, make) {
     before = node;
   }
   have.forEach((node) => node.remove());
+  rove(log);
   if (pinned) toEnd(log);
 }
 
@@ -96,13 +115,56 @@ function draw() {
   $("agent-name").textContent = state.agent;
   $("channel").textContent = state.setup.name;
   drawSteps();
-  list($("phone").querySelector(".log"), state.phone, (item) => bubble(item, act));
+  list($("phone").querySelector(".log"), state.phone, (item) => bubble(item, onPhone(item)));
   list($("setup").querySelector(".log"), state.setup.messages, (item) =>
-    message(item, (id, label) => act({ do: "admin-presses", message: id, label })),
+    message(item, { press: (label) => act({ do: "admin-presses", message: item.id, label }) }),
   );
   drawChat();
+  drawTemplates();
   drawEmpty();
   drawNews();
+}
+
+const onPhone = ({ id, mine, header, text, file, reactions }) => ({
+  tap: (label) => act({ do: "customer-taps", message: id, label }),
+  reply: () => {
+    const who = mine ? state.customer.name : state.number.name;
+    composers.phone.answer({ id, who, text: text || header || file?.name || "" });
+  },
+  react: (mark) => {
+    const there = reactions.some((one) => one.own && one.mark === mark);
+    act({ do: "customer-reacts", message: id, mark: there ? "" : mark });
+  },
+});
+
+const inRoom = ({ id, who, text, parts }) => ({
+  press: (label) => act({ do: "agent-presses", message: id, label }),
+  reply: () => composers.agent.answer({ id, who, text: text || parts.map((part) => part.title).join(" ") }),
+  react: (mark) => act({ do: "agent-reacts", room: chat()?.rid, message: id, mark }),
+});
+
+function drawTemplates() {
+  const box = $("templates").querySelector("div");
+  const now = JSON.stringify(state.templates);
+  if (box.drawnFrom === now) return;
+  box.drawnFrom = now;
+  box.replaceChildren(
+    ...state.templates.map(({ name, language, text, line }) => {
+      const made = element("button");
+      made.type = "button";
+      made.append(element("b", `${name} · ${language}`), element("span", text));
+      made.addEventListener("click", () => {
+        showTemplates(false);
+        composers.agent.propose(line);
+      });
+      return made;
+    }),
+  );
+}
+
+function showTemplates(yes) {
+  $("templates").hidden = !yes;
+  $("pick").setAttribute("aria-expanded", String(yes));
 }
 
 function drawSteps() {
@@ -128,12 +190,16 @@ function drawChat() {
   if (log.dataset.rid !== (now?.rid ?? "")) {
     log.querySelectorAll(":scope > [data-id], :scope > .bad").forEach((node) => node.remove());
     log.dataset.rid = now?.rid ?? "";
+    composers.agent.answer(null);
+    showTemplates(false);
   }
-  list(log, now?.messages ?? [], (item) => message(item, (id, label) => act({ do: "agent-presses", message: id, label })));
+  list(log, now?.messages ?? [], (item) => message(item, inRoom(item)));
   if (now) $("chat").textContent = now.name;
   $("take").hidden = !now?.queued;
   $("close").hidden = !now?.open || now.queued;
   usable($("agent"), Boolean(now?.open));
+  $("shut").hidden = !now?.open || state.window;
+  $("wait").hidden = !state.window;
   const many = state.chats.length > 1;
   $("chats").hidden = !many;
   if (!many) return;
@@ -153,6 +219,7 @@ function drawChat() {
 
 function usable(pane, yes) {
   for (const control of pane.querySelectorAll("form textarea, form button")) control.disabled = !yes;
+  pane.querySelector("form .add").inert = !yes;
 }
 
 function drawEmpty() {
@@ -194,36 +261,19 @@ function go(place) {
   (box.disabled ? log : box).focus({ preventScroll: false });
 }
 
-function grow(box) {
-  box.style.height = "auto";
-  box.style.height = `${Math.min(box.scrollHeight + 2, 140)}px`;
-}
-
 for (const control of document.querySelectorAll("[data-go]")) {
   control.addEventListener("click", () => go(control.dataset.go));
 }
 
-for (const form of document.querySelectorAll("form")) {
-  const box = form.elements.text;
-  box.addEventListener("input", () => grow(box));
-  box.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    form.requestSubmit();
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const text = box.value;
-    if (!text.trim()) return;
-    box.value = "";
-    grow(box);
-    act({ do: form.dataset.do, text, room: chat()?.rid }).then((ok) => {
-      if (ok || box.value) return;
-      box.value = text;
-      grow(box);
-    });
-  });
-}
+const composers = Object.fromEntries(
+  places.map((place) => [
+    place,
+    composer($(place), {
+      send: (what, file) => say(place, what, file),
+      refuse: (text) => complain({ phone: "customer", setup: "admin", agent: "agent" }[place], text),
+    }),
+  ]),
+);
 
 for (const tip of document.querySelectorAll("[data-type]")) {
   tip.addEventListener("click", () => {
@@ -234,10 +284,40 @@ for (const tip of document.querySelectorAll("[data-type]")) {
   });
 }
 
-for (const control of document.querySelectorAll("[data-photo]")) {
-  control.addEventListener("click", () => act({ do: control.dataset.photo, room: chat()?.rid }));
+for (const control of document.querySelectorAll("[data-act]")) {
+  control.addEventListener("click", () => say(control.closest(".pane").id, { do: control.dataset.act }));
 }
 
+for (const menu of document.querySelectorAll(".add")) {
+  const opener = menu.querySelector("summary");
+  menu.addEventListener("click", (event) => {
+    if (!event.target.closest("button")) return;
+    menu.open = false;
+    opener.focus();
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    opener.focus();
+  });
+  document.addEventListener("click", (event) => menu.contains(event.target) || (menu.open = false));
+}
+
+$("pick").addEventListener("click", () => {
+  showTemplates($("templates").hidden);
+  if (!$("templates").hidden) $("templates").querySelector("button").focus();
+});
+$("templates").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  showTemplates(false);
+  $("pick").focus();
+});
+$("templates").querySelector("[data-say]").addEventListener("click", (event) => {
+  say("agent", { do: "agent-writes", text: event.currentTarget.dataset.say });
+  showTemplates(false);
+  $("agent").querySelector("textarea").focus();
+});
+$("wait").addEventListener("click", () => act({ do: "customer-waits" }));
 $("take").addEventListener("click", () => act({ do: "agent-takes", room: chat().rid }));
 $("close").addEventListener("click", () => act({ do: "agent-closes", room: chat().rid }));
 
