@@ -115,27 +115,22 @@ class Outbound:
     def _words(
         self, entry: Entry, message: ChatMessage, conversation: Conversation, reply_to: Wamid | None, quoted: str
     ) -> list[Make]:
-        """The text and the quick replies; none for a message without either."""
+        """The text and the quick replies. Before files that carry no words: the author's name alone, when it is shown;
+        else nothing."""
         app, to = self._app(), compose.address(conversation)
         text, prompt = from_rocketchat(message.text), self._t("quick.prompt")
-        if not text.strip() and not message.buttons:
-            return []
         name = signature(message, app.agents_display_info)
+        if not text.strip() and not message.buttons:
+            return [self._text(entry, to, 0, name, reply_to)] if name and message.files else []
         pieces, choices = offer(
             signed("\n".join(part for part in (quoted, text or prompt) if part), name),
             message.buttons,
             lists=app.allow_list_options,
             label=app.list_button_label,
             prompt=prompt,
+            lead=len(signed(" ", name)) - 1,
         )
-
-        def make(part: int, piece: str) -> Make:
-            async def body() -> Json:
-                return compose.text(to, piece, opaque_name(entry.key, part), None if part else reply_to)
-
-            return body
-
-        makes = [make(part, piece) for part, piece in enumerate(pieces)]
+        makes = [self._text(entry, to, part, piece, reply_to) for part, piece in enumerate(pieces)]
         if choices is not None:
             last, content = len(makes), choices
 
@@ -144,6 +139,13 @@ class Outbound:
 
             makes.append(interactive)
         return makes
+
+    @staticmethod
+    def _text(entry: Entry, to: str, part: int, piece: str, reply_to: Wamid | None) -> Make:
+        async def body() -> Json:
+            return compose.text(to, piece, opaque_name(entry.key, part), None if part else reply_to)
+
+        return body
 
     async def _quoted(self, raw: Json, message: ChatMessage, conversation: Conversation) -> tuple[Wamid | None, str]:
         """The WhatsApp message that is quoted; else what it says, as a `> ` line. What the bot told agents is neither,

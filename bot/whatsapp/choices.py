@@ -27,12 +27,12 @@ _GRAPHEME = regex.compile(r"\X")
 
 
 def offer(
-    text: str, buttons: Sequence[Button], *, lists: bool, label: str, prompt: str
+    text: str, buttons: Sequence[Button], *, lists: bool, label: str, prompt: str, lead: int = 0
 ) -> tuple[list[str], dict[str, Any] | None]:
     """The texts to send, in order, and the `interactive` object to send after them, or None when they say it all.
 
     `lists`: lists may be used; `label` opens one. `prompt` stands above the choices when `text` is empty or longer than
-    the body of an interactive message may be.
+    the body of an interactive message may be. The first `lead` characters never stand alone (see `split`).
     """
     links = [f"{_line(one.label)}: {one.url}" if _line(one.label) != one.url else one.url for one in buttons if one.url]
     replies = list(dict.fromkeys((_line(one.label), _line(one.text)) for one in buttons if not one.url))
@@ -40,8 +40,8 @@ def offer(
     action = _action(replies, lists, label) if replies else None
     if action is None:
         numbered = [f"{place}. {label}" for place, (label, _) in enumerate(replies, 1)]
-        return split("\n".join(part for part in (text, *numbered) if part.strip())), None
-    pieces = split(text)
+        return split("\n".join(part for part in (text, *numbered) if part.strip()), lead=lead), None
+    pieces = split(text, lead=lead)
     body = pieces.pop() if pieces and length(pieces[-1]) <= BODY else prompt
     kind = "list" if "sections" in action else "button"
     return pieces, {"type": kind, "body": {"text": body}, "action": action}

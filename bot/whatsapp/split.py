@@ -16,8 +16,11 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def split(text: str, limit: int = 4096) -> list[str]:
+def split(text: str, limit: int = 4096, *, lead: int = 0) -> list[str]:
     """Pieces of at most `limit` (see `length`), none of them blank; together they lose only white space at the cuts.
+
+    The first `lead` characters, such as the line that names the author, never stand alone: no cut is made within them
+    or right behind them.
 
     Cuts at a paragraph, else a line, else a space, else between characters as people see them: never inside a grapheme,
     unless one alone is longer than the limit. A code fence that is cut is closed and opened again.
@@ -25,19 +28,19 @@ def split(text: str, limit: int = 4096) -> list[str]:
     if length(text) <= limit:
         return [text] if text.strip() else []
     fences = _FENCE in text and limit > 4 * _ROOM_FOR_FENCES
-    pieces = [piece for piece in _cut(text, limit - _ROOM_FOR_FENCES if fences else limit) if piece.strip()]
+    pieces = [piece for piece in _cut(text, limit - _ROOM_FOR_FENCES if fences else limit, lead) if piece.strip()]
     return list(_refenced(pieces)) if fences else pieces
 
 
-def _cut(text: str, limit: int) -> Iterator[str]:
+def _cut(text: str, limit: int, lead: int) -> Iterator[str]:
     start = 0
     while start < len(text):
-        end, next_start = _reach(text, start, limit)
+        end, next_start = _reach(text, start, limit, lead)
         yield text[start:end]
         start = next_start
 
 
-def _reach(text: str, start: int, limit: int) -> tuple[int, int]:
+def _reach(text: str, start: int, limit: int, lead: int) -> tuple[int, int]:
     """Where the piece that begins at `start` ends, and where the next one begins."""
     room, end = limit, start
     spaces: list[tuple[int, int]] = []  # runs of white space, as (begin, end)
@@ -50,7 +53,8 @@ def _reach(text: str, start: int, limit: int) -> tuple[int, int]:
                 spaces.append((grapheme.start(), grapheme.end()))
         room -= length(grapheme[0])
         if room < 0 and not blank:
-            return _best(text, start, end, spaces) if end > start else _inside(text, start, limit)
+            late = [space for space in spaces if space[0] >= lead]
+            return _best(text, start, end, late) if end > start else _inside(text, start, limit)
         if room >= 0:
             end = grapheme.end()
     return end, len(text)

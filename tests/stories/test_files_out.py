@@ -112,6 +112,17 @@ async def test_the_author_is_named_in_the_caption_when_agents_are_shown() -> Non
         assert picture.text == "[image] *Ben Agent:*"
 
 
+async def test_the_author_is_named_before_a_sound_which_carries_no_caption() -> None:
+    async with staged(agents_display_info="name", allow_quote_messages=True) as stage:
+        room = await talking(stage)
+        await stage.rc.upload(stage.agent, room, "note.ogg", "audio/ogg", OPUS)
+        await stage.rc.upload(stage.agent, room, "note.mp3", "audio/mpeg", MP3, text="listen")
+        await arrived(stage, 4)
+        assert [one.text for one in stage.customer.received] == [
+            "*Ben Agent:*", "[audio]", "*Ben Agent:*\nlisten", "[audio]",
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "mime", "data", "kind"),
     [

@@ -17,6 +17,17 @@ async def test_the_agents_name_stands_in_front_as_the_setting_says(shown: str, l
         await stage.customer_reads(f"{line}good morning")
 
 
+async def test_a_text_that_just_fits_keeps_the_name_and_its_beginning_together() -> None:
+    async with staged(agents_display_info="name") as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.rc.write(stage.agent, room, "x" * 4096)
+        first, rest = await stage.wa.until(lambda: stage.customer.received if len(stage.customer.received) > 1 else [])
+        assert str(first.text).startswith("*Ben Agent:*\nxxx")
+        assert (len(str(first.text)), rest.text) == (4096, "x" * len("*Ben Agent:*\n"))
+
+
 async def test_after_a_transfer_the_other_agents_name_is_shown() -> None:
     async with staged(agents_display_info="name") as stage:
         carla = stage.rc.add_user("carla", name="Carla *Star*", roles=("livechat-agent", "user"))

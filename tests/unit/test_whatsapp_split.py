@@ -61,6 +61,15 @@ def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
     assert [line for piece in pieces for line in piece.split("\n") if line.startswith("line")] == code.split("\n")
 
 
+@pytest.mark.parametrize("text", ["x" * 4096, "x" * 4090, "\n\n" + "x" * 4096, "word " * 2000, "one\n" * 1500])
+def test_the_line_that_names_the_author_never_stands_alone(text: str) -> None:
+    name = "*Ben Agent:*"
+    pieces = split(f"{name}\n{text}", lead=len(name) + 1)
+    assert pieces[0].startswith(name)
+    assert len(pieces[0]) > 2000
+    assert "".join("".join(pieces).split()) == "".join(f"{name}{text}".split())
+
+
 texts = st.text(st.sampled_from("ab \n\t.é😀👍🏽‍👩🇩🇪\u0301") | st.characters(exclude_categories=["Cs"]), max_size=120)
 
 
