@@ -75,9 +75,8 @@ class MediaSource:
         except NumberBlocked as error:  # the look-up alone, when the rest of the number works: too many errors
             self._errors.lock(number.id, now)
             raise FilesPaused(error.said, after=self._errors.LOCK) from None
-        except (Busy, Refused) as error:
-            cost = self._errors.REFUSAL if isinstance(error, Refused) else self._errors.TROUBLE
-            self._errors.note(number.id, now, cost)
+        except (Busy, Refused):
+            self._errors.note(number.id, now)
             raise
 
 

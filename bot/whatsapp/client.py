@@ -80,10 +80,14 @@ class Dialog360:
         return Sent(Wamid(wamid), text(contact.get("wa_id")) or text(contact.get("user_id")))
 
     async def media(self, api_key: str, id: str) -> MediaFile:
-        """GET /{media-id}. `file_size` is a number or a text."""
+        """GET /{media-id}. `file_size` is a number or a text. An id that has expired or was never one is answered with
+        404, or by Meta with code 100 (Graph API, "unsupported get request", subcode 33): either is NotFound."""
         if not (id.isascii() and id.isalnum() and len(id) <= 200):
             raise NotFound("not the form of a media id")
-        answer = await self._read("GET", f"/{id}", api_key)
+        try:
+            answer = await self._read("GET", f"/{id}", api_key)
+        except (InvalidRequest, MediaRefused) as error:
+            raise NotFound(error.said) from None
         size = number(answer.get("file_size"))
         return MediaFile(
             url=text(answer.get("url")),

@@ -53,31 +53,33 @@ def digest(sha256: str) -> bytes | None:
 class ErrorBudget:
     """Stops asking for a number's files before 360Dialog does.
 
-    20 error answers of GET /{media-id} within an hour lock it for half an hour; an older page of theirs says five. So
-    at most four refusals, or sixteen answers that were trouble on their side, or a mixture.
+    20 error answers of GET /{media-id} within an hour lock it for half an hour (docs.360dialog.com: upload, retrieve or
+    delete media). So at most sixteen, which leaves some to other programs on the number and to a restart, after which
+    we count anew. An older page says five errors and an hour; should that still hold anywhere, the lock itself is
+    answered with 403 and heeded (`lock`), and the file follows all the same.
     """
 
     SPAN = 3600.0
     LOCK = 1800.0
-    REFUSAL, TROUBLE = 4, 1
     _MOST = 16
 
     def __init__(self) -> None:
-        self._errors: dict[Hashable, deque[tuple[float, int]]] = {}
+        self._errors: dict[Hashable, deque[float]] = {}
         self._locked: dict[Hashable, float] = {}
 
     def check(self, number: Hashable, now: float) -> None:
         """Raises FilesPaused with the seconds until it may be asked again."""
         errors = self._errors.setdefault(number, deque())
-        while errors and errors[0][0] <= now - self.SPAN:
+        while errors and errors[0] <= now - self.SPAN:
             errors.popleft()
-        spent = sum(cost for _, cost in errors) >= self._MOST
-        wait = max(errors[0][0] + self.SPAN - now if spent else 0.0, self._locked.get(number, 0.0) - now)
+        spent = len(errors) >= self._MOST
+        wait = max(errors[0] + self.SPAN - now if spent else 0.0, self._locked.get(number, 0.0) - now)
         if wait > 0:
             raise FilesPaused("too many files of this number could not be fetched within the hour", after=wait)
 
-    def note(self, number: Hashable, now: float, cost: int) -> None:
-        self._errors.setdefault(number, deque()).append((now, cost))
+    def note(self, number: Hashable, now: float) -> None:
+        """An error answer."""
+        self._errors.setdefault(number, deque()).append(now)
 
     def lock(self, number: Hashable, now: float) -> None:
         """360Dialog has locked it."""

@@ -137,7 +137,9 @@ async def test_a_file_that_is_gone_is_asked_for_once_and_told() -> None:
         stage.wa.levers.add(r"^/\d+$", times=-1, status=400, body={"error": {"code": 100, "error_subcode": 33}})
         await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
         room = await stage.agent_reads("look")
-        assert "The file is not shown." in stage.from_customer(room)[0]
+        [line] = stage.from_customer(room)
+        assert "The file is not shown. WhatsApp does not have this file any more" in line.replace("_", "")
+        assert "Ask the customer to send it again" in line
         assert looks(stage) == 1
 
 
@@ -153,21 +155,22 @@ async def test_trouble_with_the_download_is_tried_again_in_its_place() -> None:
 
 
 async def test_a_number_whose_files_fail_is_not_locked_and_texts_do_not_wait() -> None:
-    """360Dialog locks the look-up after 20 errors within an hour, by an older page of theirs after five."""
+    """360Dialog locks the look-up after 20 errors within an hour."""
     async with staged() as stage:
         await stage.connect()
         await stage.customer.write(stage.number, "hi")
         room = await stage.agent_reads("hi")
         stage.wa.levers.add(r"^/\d+$", times=-1, status=400, body={"error": {"code": 100, "error_subcode": 33}})
-        for number in range(6):
+        for number in range(18):
             await stage.customer.send_file(stage.number, PNG, "image/png", caption=f"picture {number}")
         await stage.customer.write(stage.number, "after")
         await stage.agent_reads("after")
         lines = stage.from_customer(room)
-        assert len(lines) == 8
-        assert "pauses for up to an hour" in lines[5]
-        assert "it follows here when it can" in lines[6]
-        assert looks(stage) == 4
+        assert len(lines) == 20
+        assert "Ask the customer to send it again" in lines[16]
+        assert "it follows here when it can" in lines[17]
+        assert "The bot goes on by itself" in lines[17]
+        assert looks(stage) == 16
 
 
 async def test_a_number_whose_files_are_locked_is_not_asked_again_for_the_time_being() -> None:
