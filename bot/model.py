@@ -98,11 +98,26 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled:
+    """One of several, and which one: `+491701234567`, `CELL`. The label may be empty or the person's own word."""
+
+    value: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContactCard:
     name: str
-    phones: tuple[str, ...] = ()
-    emails: tuple[str, ...] = ()
+    """Empty after a tap on "share contact info", which gives a phone alone."""
+    phones: tuple[Labelled, ...] = ()
+    emails: tuple[Labelled, ...] = ()
     organisation: str = ""
+    addresses: tuple[Labelled, ...] = ()
+    urls: tuple[Labelled, ...] = ()
+    birthday: str = ""
+    """As WhatsApp writes it, usually `YYYY-MM-DD`."""
+    vcard: str = ""
+    """The card as text, when that is all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +242,7 @@ class Message:
     parts: tuple[Part, ...]
     reply_to: Wamid | None = None
     forwarded: bool = False
+    forwarded_often: bool = False
     referral: Referral | None = None
     group: str = ""
     """Set for messages of a WhatsApp group, which is not a private conversation."""

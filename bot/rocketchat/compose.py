@@ -15,9 +15,11 @@ from typing import Any
 
 from bot.model import (
     Choice,
+    ContactCard,
     Contacts,
     Edit,
     FlowAnswer,
+    Labelled,
     Location,
     Media,
     Message,
@@ -123,7 +125,7 @@ def _circumstances(message: Message, t: Translate, received_at: float) -> list[s
         when = datetime.fromtimestamp(message.at, UTC).strftime("%Y-%m-%d %H:%M")
         lines.append(t("room.late", when=when))
     if message.forwarded:
-        lines.append(t("room.forwarded"))
+        lines.append(t("room.forwarded_often" if message.forwarded_often else "room.forwarded"))
     if message.referral:
         lines += _referral(message.referral, t)
     return lines
@@ -145,8 +147,7 @@ def _lines(part: Part, t: Translate) -> Iterator[str]:  # noqa: PLR0912 - a tabl
             yield from _location(part, t)
         case Contacts(cards):
             for card in cards:
-                yield t("room.contact", name=_line(card.name) or "?")
-                yield " · ".join(_line(item) for item in (*card.phones, *card.emails, card.organisation) if item)
+                yield from _contact(card, t)
         case Choice():
             yield inert(answer(part.id)) or inert(part.title) or _line(part.id)
         case FlowAnswer(fields, body):
@@ -182,6 +183,28 @@ def _media(media: Media, t: Translate) -> Iterator[str]:
     if media.problem:
         yield t("room.media_problem", problem=_line(media.problem))
     yield inert(media.caption)
+
+
+def _contact(card: ContactCard, t: Translate) -> Iterator[str]:
+    """A card without a name is called by what it holds: the company, else the first phone or address."""
+    titles = (card.name, card.organisation, *(one.value for one in (*card.phones, *card.emails, *card.urls)))
+    title = next(filter(None, map(_line, titles)), "")
+    yield t("room.contact", name=title) if title else t("room.contact_nameless")
+    if card.organisation and _line(card.organisation) != title:
+        yield _line(card.organisation)
+    for several in (card.phones, card.emails):
+        yield " · ".join(shown for one in several if (shown := _labelled(one)) != title)
+    yield from map(_labelled, card.addresses)
+    yield from (shown for url in card.urls if (shown := _labelled(url)) != title)
+    if card.birthday:
+        yield t("room.contact_birthday", date=_line(card.birthday))
+    yield inert(card.vcard)
+
+
+def _labelled(one: Labelled) -> str:
+    """WhatsApp writes its own labels in capitals."""
+    shown = _link(one.value) or _line(one.value)
+    return f"{shown} ({_line(one.label.lower())})" if one.label.strip() else shown
 
 
 def _location(place: Location, t: Translate) -> Iterator[str]:

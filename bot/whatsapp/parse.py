@@ -50,6 +50,7 @@ def message(body: Mapping[str, Any]) -> Message:
         parts=parts(item, wire_errors(body.get("errors"))),
         reply_to=Wamid(reply_to) if reply_to else None,
         forwarded=context.get("forwarded") is True or context.get("frequently_forwarded") is True,
+        forwarded_often=context.get("frequently_forwarded") is True,
         referral=_referral(item.get("referral")),
         group=text(item.get("group_id")),
     )

@@ -19,6 +19,7 @@ from bot.model import (
     Contacts,
     Edit,
     FlowAnswer,
+    Labelled,
     Location,
     Media,
     MediaKind,
@@ -140,20 +141,39 @@ def _contacts(value: object) -> Part | None:
 def _card(card: Mapping[str, Any]) -> ContactCard:
     """`name` may be missing after a tap on "share contact info" (Meta: whatsapp/business-scoped-user-ids)."""
     name, organisation = obj(card.get("name")), obj(card.get("org"))
-    given = (name.get(key) for key in ("prefix", "first_name", "middle_name", "last_name", "suffix"))
-    job = (organisation.get(key) for key in ("title", "department", "company"))
-    return ContactCard(
-        name=line(name.get("formatted_name")) or " ".join(filter(None, map(line, given))),
-        phones=tuple(filter(None, (_phone(phone) for phone in items(card.get("phones"))[:_MOST]))),
-        emails=tuple(filter(None, (line(obj(email).get("email")) for email in items(card.get("emails"))[:_MOST]))),
-        organisation=", ".join(filter(None, map(line, job))),
+    read = ContactCard(
+        name=line(name.get("formatted_name")) or _joined(" ", name, _NAME),
+        phones=_labelled(card.get("phones"), _phone),
+        emails=_labelled(card.get("emails"), lambda email: line(email.get("email"))),
+        organisation=_joined(", ", organisation, ("title", "department", "company")),
+        addresses=_labelled(card.get("addresses"), _address),
+        urls=_labelled(card.get("urls"), lambda url: line(url.get("url"), 2000)),
+        birthday=line(card.get("birthday"), 40),
     )
+    return read if read != ContactCard("") else ContactCard("", vcard=text(card.get("vcard"))[:_LONGEST])
 
 
-def _phone(value: object) -> str:
-    phone = obj(value)
+_NAME = ("prefix", "first_name", "middle_name", "last_name", "suffix")
+
+
+def _joined(between: str, value: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    return between.join(filter(None, (line(value.get(key)) for key in keys)))
+
+
+def _labelled(value: object, read: Callable[[Mapping[str, Any]], str]) -> tuple[Labelled, ...]:
+    rows = [obj(row) for row in items(value)[:_MOST]]
+    return tuple(Labelled(found, line(row.get("type"), 40)) for row in rows if (found := read(row)))
+
+
+def _phone(phone: Mapping[str, Any]) -> str:
     wa_id = line(phone.get("wa_id"))
     return line(phone.get("phone")) or (f"+{wa_id}" if phone_digits(wa_id) else wa_id) or line(phone.get("user_id"))
+
+
+def _address(address: Mapping[str, Any]) -> str:
+    town = _joined(" ", address, ("zip", "city"))
+    country = line(address.get("country")) or line(address.get("country_code"))
+    return ", ".join(filter(None, (line(address.get("street")), town, line(address.get("state")), country)))
 
 
 def _order(value: object) -> Part | None:

@@ -17,6 +17,7 @@ from bot.model import (
     Contacts,
     Edit,
     FlowAnswer,
+    Labelled,
     Location,
     Media,
     Message,
@@ -102,7 +103,25 @@ def test_text_alone_is_the_customers_text_and_nothing_else(text: str) -> None:
         (Media("sticker", "1", problem="expired"), ["Sticker", "could not hand over the file: expired"]),
         (Location(52.5, 13.4, "Office", "Main Street 1"), ["Location: Office", "Main Street 1", "mlat=52.500000"]),
         (Location(-1.0, 0.0), ["Location", "https://www.openstreetmap.org/?mlat=-1.000000&mlon=0.000000"]),
-        (Contacts((ContactCard("Ann", ("+491",), ("a@b.example",), "ACME"),)), ["Contact: Ann", "+491", "ACME"]),
+        (
+            Contacts((
+                ContactCard(
+                    "Ann",
+                    (Labelled("+491", "CELL"), Labelled("+492")),
+                    (Labelled("a@b.example", "WORK"),),
+                    "Lead, ACME",
+                    (Labelled("Main Street 1, 10115 Berlin", "HOME"),),
+                    (Labelled("https://a.example", "WORK"), Labelled("javascript:alert(1)")),
+                    "1990-05-01",
+                ),
+            )),
+            ["Contact: Ann", "Lead, ACME", "+491 (cell) · +492", "a@b.example (work)",
+             "Main Street 1, 10115 Berlin (home)", "https://a.example (work)", "Birthday: 1990-05-01"],
+        ),
+        (Contacts((ContactCard("", (Labelled("+491", "CELL"),)),)), ["Contact: +491", "+491 (cell)"]),
+        (Contacts((ContactCard("", organisation="ACME"),)), ["Contact: ACME"]),
+        (Contacts((ContactCard("", vcard="BEGIN:VCARD\nFN:Ann"),)), ["Contact without a name", "FN:Ann"]),
+        (Contacts((ContactCard("", birthday="1990-05-01"),)), ["Contact without a name", "Birthday: 1990-05-01"]),
         (Choice("Yes please", id="yes"), ["Yes please"]),
         (Choice("", id="yes"), ["yes"]),
         (FlowAnswer((("Size", "M"), ("Colour", "red"))), ["Filled in a form", "Size: M", "Colour: red"]),
@@ -143,6 +162,8 @@ def test_forwarded_messages_and_those_from_an_advertisement_say_so_first() -> No
         as_lines(replace(message(Text("hi")), forwarded=True, referral=referral), T, received_at=AT)
     ).split("\n")
     assert lines[0] == "Forwarded:" and lines[-1] == "hi"
+    often = as_lines(replace(message(Text("hi")), forwarded=True, forwarded_often=True), T, received_at=AT)
+    assert words(often).split("\n") == ["Forwarded many times:", "hi"]
     assert [part for part in ("Big sale", "Only today", "fb.example/ad") if part not in "\n".join(lines)] == []
 
 
@@ -157,11 +178,12 @@ def test_a_message_in_time_or_from_a_replay_says_nothing_about_it(late: float) -
     assert as_lines(message(Text("hi")), T, received_at=AT + late) == "hi"
 
 
+cards = st.builds(ContactCard, st.text(), st.tuples(st.builds(Labelled, st.text(), st.text())))
 parts = st.one_of(
     st.builds(Text, st.text()),
     st.builds(Media, st.sampled_from(["image", "video", "audio", "voice", "document", "sticker"]), st.text()),
     st.builds(Location, st.floats(), st.floats(), st.text(), st.text(), st.text()),
-    st.builds(Contacts, st.lists(st.builds(ContactCard, st.text()), max_size=2).map(tuple)),
+    st.builds(Contacts, st.lists(cards, max_size=2).map(tuple)),
     st.builds(Choice, st.text(), st.text()),
     st.builds(FlowAnswer, st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple), st.text()),
     st.builds(Reaction, st.just(Wamid("w")), st.text()),

@@ -15,6 +15,7 @@ from bot.model import (
     Contacts,
     Edit,
     FlowAnswer,
+    Labelled,
     Location,
     Media,
     Message,
@@ -89,16 +90,39 @@ def part(item: dict[str, Any], **body: Any) -> Part:
                     {
                         "name": {"first_name": "Lucía", "formatted_name": "Lucía Gómez"},
                         "org": {"company": "Google"},
-                        "phones": [{"phone": "+1 (983) 555-2319", "wa_id": "19835552319"}, {"wa_id": "49111"}, 5],
-                        "emails": [{"email": "l@example.com"}],
+                        "phones": [
+                            {"phone": "+1 (983) 555-2319", "wa_id": "19835552319", "type": "CELL"},
+                            {"wa_id": "49111"},
+                            5,
+                        ],
+                        "emails": [{"email": "l@example.com", "type": "WORK"}],
+                        "addresses": [
+                            {"street": "1 Lucky Way", "city": "Menlo Park", "state": "CA", "zip": "94025",
+                             "country": "United States", "country_code": "us", "type": "OFFICE"},
+                            {"country_code": "de"},
+                            {},
+                        ],
+                        "urls": [{"url": "https://www.example.com", "type": "COMPANY"}],
+                        "birthday": "1999-01-23",
+                        "vcard": "BEGIN:VCARD",
                     },
                     {"phones": [{"user_id": "DE.1"}]},
+                    {"vcard": "BEGIN:VCARD\nFN:Ann"},
                 ],
             },
             Contacts(
                 (
-                    ContactCard("Lucía Gómez", ("+1 (983) 555-2319", "+49111"), ("l@example.com",), "Google"),
-                    ContactCard("", ("DE.1",)),
+                    ContactCard(
+                        "Lucía Gómez",
+                        (Labelled("+1 (983) 555-2319", "CELL"), Labelled("+49111")),
+                        (Labelled("l@example.com", "WORK"),),
+                        "Google",
+                        (Labelled("1 Lucky Way, 94025 Menlo Park, CA, United States", "OFFICE"), Labelled("de")),
+                        (Labelled("https://www.example.com", "COMPANY"),),
+                        "1999-01-23",
+                    ),
+                    ContactCard("", (Labelled("DE.1"),)),
+                    ContactCard("", vcard="BEGIN:VCARD\nFN:Ann"),
                 )
             ),
         ),
@@ -212,10 +236,10 @@ def test_a_message_without_a_time_came_when_it_arrived() -> None:
     assert read({"timestamp": "soon"}).at == 5.0
 
 
-@pytest.mark.parametrize("context", [{"forwarded": True}, {"frequently_forwarded": True}])
-def test_forwarded_messages_say_so_and_answer_nothing(context: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("context", "often"), [({"forwarded": True}, False), ({"frequently_forwarded": True}, True)])
+def test_forwarded_messages_say_so_and_answer_nothing(context: dict[str, Any], often: bool) -> None:
     found = read({"type": "text", "text": {"body": "x"}, "context": context})
-    assert (found.forwarded, found.reply_to) == (True, None)
+    assert (found.forwarded, found.forwarded_often, found.reply_to) == (True, often, None)
 
 
 def test_the_advertisement_is_kept_beside_any_kind() -> None:
