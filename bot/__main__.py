@@ -10,6 +10,7 @@ import sys
 from bot import __doc__ as about
 from bot.cli.dead import DEAD
 from bot.cli.demo import DEMO
+from bot.cli.doctor import DOCTOR
 from bot.cli.run import RUN
 from bot.cli.subcommand import Options, Subcommand
 from bot.config import ConfigError
@@ -17,6 +18,7 @@ from bot.config import ConfigError
 SUBCOMMANDS = (
     RUN,
     DEMO,
+    DOCTOR,
     DEAD,
 )
 

@@ -27,6 +27,7 @@ from bot.chatops.setup_channel import SetupChannel
 from bot.chatops.template_reports import TemplateReports
 from bot.chatops.voice import Voice
 from bot.config import App, Settings
+from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
 from bot.model import VisitorToken
 from bot.ports import Clock, Handler, Journal, Kind
@@ -213,7 +214,8 @@ def _routes(
     sign_ups = SignUps(
         app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t, guesses=guesses
     )
-    routes = [route for part in (*parts, api, sign_ups, HealthPages(bot.health)) for route in part.routes()]
+    health = HealthPages(bot.health, doors.vault.proof)
+    routes = [route for part in (*parts, api, sign_ups, health) for route in part.routes()]
     return [*routes, *OpenApi(routes, version=VERSION, public_url=house.public_url).routes()]
 
 
@@ -322,6 +324,7 @@ def _office(
         ),
         settings=live,
         condition=lambda: bot.condition(doors.admin),
+        examine=lambda: examine(settings, clock),
         templates=letters.templates,
         orders=letters.orders,
         customer_of=conversations.of_room,

@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 
@@ -59,8 +60,8 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) ->
         )
     )
     url = settings.rocketchat.url
-    credentials = _credentials(settings, session, clock, stores.registry, vault)
-    stream = Realtime(url, credentials, clock)
+    login = credentials(settings.rocketchat, session, clock, stores.registry, vault)
+    stream = Realtime(url, login, clock)
     return Doors(
         journal=stores.journal,
         registry=stores.registry,
@@ -68,33 +69,41 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) ->
         changed=stores.changed,
         vault=vault,
         stream=stream,
-        workspace=Livechat(url, credentials, session, ask_ddp=stream.call),
-        admin=Admin(url, credentials),
+        workspace=Livechat(url, login, session, ask_ddp=stream.call),
+        admin=Admin(url, login),
         whatsapp=Dialog360(session, settings.dialog360.base_url),
         outgoing=await stack.enter_async_context(Callbacks()),
     )
 
 
+class Facts(Protocol):
+    """What the registry keeps under a name."""
+
+    async def fact(self, name: str) -> str | None: ...
+
+    async def set_fact(self, name: str, value: str) -> None: ...
+
+
 class _KeptLogin:
     """The login in the registry, sealed, and good only for the very account and server that it was made for."""
 
-    def __init__(self, registry: Registry, vault: Vault, login: RocketChat) -> None:
-        self._registry = registry
+    def __init__(self, facts: Facts, vault: Vault, login: RocketChat) -> None:
+        self._facts = facts
         self._account = vault.derive("login", login.url, login.username, login.password.get_secret_value()).hex()
 
     async def recall(self) -> Login | None:
-        kept = json.loads(await self._registry.fact("rocketchat login") or "{}")
+        kept = json.loads(await self._facts.fact("rocketchat login") or "{}")
         return Login(UserId(kept["user"]), kept["token"]) if kept.get("account") == self._account else None
 
     async def keep(self, login: Login) -> None:
         kept = {"account": self._account, "user": login.user, "token": login.token}
-        await self._registry.set_fact("rocketchat login", json.dumps(kept))
+        await self._facts.set_fact("rocketchat login", json.dumps(kept))
 
 
-def _credentials(
-    settings: Settings, session: aiohttp.ClientSession, clock: Clock, registry: Registry, vault: Vault
+def credentials(
+    login: RocketChat, session: aiohttp.ClientSession, clock: Clock, facts: Facts, vault: Vault | None
 ) -> Credentials:
-    login = settings.rocketchat
+    """Without a vault a login by password is not remembered."""
     return Credentials(
         login.url,
         session,
@@ -103,5 +112,5 @@ def _credentials(
         token=login.auth_token.get_secret_value(),
         username=login.username,
         password=login.password.get_secret_value(),
-        memory=_KeptLogin(registry, vault, login) if login.username else None,
+        memory=_KeptLogin(facts, vault, login) if login.username and vault else None,
     )

@@ -28,9 +28,9 @@ from bot.model import (
 from bot.ports_rocketchat import Heard, Json, Lost, Ready, Stream, Workspace, WorkspaceAdmin
 
 __all__ = [
-    "AppSettings", "Clock", "Condition", "Entry", "Handler", "Heard", "Journal", "Json", "Kind", "Lost",
-    "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "WhatsApp", "Workspace",
-    "WorkspaceAdmin",
+    "AppSettings", "Clock", "Condition", "Entry", "Finding", "Handler", "Heard", "Journal", "Json", "Kind", "Lost",
+    "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "Verdict", "WhatsApp",
+    "Workspace", "WorkspaceAdmin",
 ]  # fmt: skip
 
 
@@ -259,6 +259,22 @@ class Condition:
     """To Rocket.Chat."""
     waiting: int
     dead: int
+
+
+Verdict = Literal["fine", "hint", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check of the doctor found. `check` names it for programs; `says` and `fix` are keys of the catalogue.
+
+    `values` hold no secret. `fix` is empty when all is well."""
+
+    check: str
+    verdict: Verdict
+    says: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+    fix: str = ""
 
 
 # --- 360Dialog ------------------------------------------------------------------------------------------------------

@@ -106,6 +106,12 @@ class WorkspaceAdmin(Protocol):
 
     async def public_setting(self, id: str) -> Any | None: ...
 
+    async def permissions(self) -> Mapping[str, frozenset[str]]:
+        """Every permission of the workspace and the roles that hold it."""
+
+    async def agents(self, *, available: bool = False) -> int:
+        """How many people are Omnichannel agents; with `available` how many of them take conversations now."""
+
     async def change_setting(self, id: str, value: Any) -> None:
         """Raises NotAllowed when the account may not, or when a second factor is asked for."""
 

@@ -1,7 +1,18 @@
 """The table of contents of `/whatsapp-360d-cloud`: one value of type Command for each, in the order of `help`."""
 
 from bot.chatops.command import Command
-from commands import account, connect, endpoints, help, numbers, send_template, settings, support, view_templates
+from commands import (
+    account,
+    connect,
+    doctor,
+    endpoints,
+    help,
+    numbers,
+    send_template,
+    settings,
+    support,
+    view_templates,
+)
 
 ALL: tuple[Command, ...] = (
     connect.COMMAND,
@@ -9,6 +20,7 @@ ALL: tuple[Command, ...] = (
     view_templates.COMMAND,
     send_template.COMMAND,
     settings.COMMAND,
+    doctor.COMMAND,
     support.COMMAND,
     help.COMMAND,
     account.COMMAND,

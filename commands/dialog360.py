@@ -47,8 +47,11 @@ class Destination:
 
 async def destination(desk: Desk, number: Number) -> Destination:
     """Of a connected number: only its own address is ours."""
-    registered = await desk.whatsapp.webhook(number.api_key)
-    return Destination("us") if _same(registered, address(desk, number)) else _named(registered)
+    return destination_of(await desk.whatsapp.webhook(number.api_key), address(desk, number))
+
+
+def destination_of(registered: str | None, ours: str) -> Destination:
+    return Destination("us") if _same(registered, ours) else _named(registered)
 
 
 async def destination_now(desk: Desk, api_key: str) -> Destination:
@@ -72,7 +75,11 @@ async def register(desk: Desk, number: Number) -> None:
 
 
 def address(desk: Desk, number: Number) -> str:
-    return f"{_base(desk)}/{number.hook_path}/incoming"
+    return address_at(desk.house.public_url, desk.house.app_id, number)
+
+
+def address_at(public_url: str, app_id: str, number: Number) -> str:
+    return f"{public_url}/api/apps/private/{app_id}/{number.hook_path}/incoming"
 
 
 def _base(desk: Desk) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 from bot.model import Conversation, RoomId, UserId
-from bot.ports import AppSettings, Condition, Registry, WhatsApp, Workspace
+from bot.ports import AppSettings, Condition, Finding, Registry, WhatsApp, Workspace
 
 if TYPE_CHECKING:
     from bot.chatops.form import Form, Opening
@@ -164,6 +164,8 @@ class Desk:
     house: House
     settings: AppSettings
     condition: Callable[[], Awaitable[Condition]]
+    examine: Callable[[], Awaitable[list[Finding]]]
+    """Asks everything that the doctor asks; takes some seconds."""
     may: Callable[[Command], Awaitable[bool]]
     """Whether the person may use a command now, asked of Rocket.Chat."""
     commands: tuple[Command, ...]

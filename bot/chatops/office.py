@@ -8,7 +8,7 @@ from bot.chatops.command import Command, Desk, House, Person
 from bot.chatops.form import CUSTOMER, Form, FormSession
 from bot.errors import NotForYou
 from bot.model import Conversation, RoomId
-from bot.ports import AppSettings, Clock, Condition, Registry, WhatsApp, Workspace
+from bot.ports import AppSettings, Clock, Condition, Finding, Registry, WhatsApp, Workspace
 from bot.relay.template_orders import Orders
 from bot.relay.templates import Templates
 
@@ -30,6 +30,7 @@ class Office:
         house: House,
         settings: AppSettings,
         condition: Callable[[], Awaitable[Condition]],
+        examine: Callable[[], Awaitable[list[Finding]]],
         templates: Templates,
         orders: Orders,
         customer_of: Callable[[RoomId], Awaitable[Conversation | None]],
@@ -43,6 +44,7 @@ class Office:
         self._clock = clock
         self._settings = settings
         self._condition = condition
+        self._examine = examine
         self._templates = templates
         self._orders = orders
         self.customer_of = customer_of
@@ -73,6 +75,7 @@ class Office:
             house=self.house,
             settings=self._settings,
             condition=self._condition,
+            examine=self._examine,
             may=lambda command: self._may(person, command),
             commands=self.commands,
             now=self._clock.now(),

@@ -80,6 +80,27 @@ class Admin:
             raise Trouble("the answer lists no settings")
         return next((item.get("value") for item in settings if isinstance(item, dict) and item.get("_id") == id), None)
 
+    async def permissions(self) -> Mapping[str, frozenset[str]]:
+        """GET permissions.listAll: open to every account that is logged in (8.3 `app/api/server/v1/permissions.ts`)."""
+        answer = await self._do(lambda rc: rc.call_api_get("permissions.listAll"))
+        listed = answer.get("update") if isinstance(answer, dict) else None
+        if not isinstance(listed, list):
+            raise Trouble("the answer lists no permissions")
+        return {
+            str(item["_id"]): frozenset(role for role in item.get("roles") or () if isinstance(role, str))
+            for item in listed
+            if isinstance(item, dict) and "_id" in item
+        }
+
+    async def agents(self, *, available: bool = False) -> int:
+        """GET livechat/users/agent, for the number alone."""
+        which = {"onlyAvailable": "true", "showIdleAgents": "true"} if available else {}
+        answer = await self._do(lambda rc: rc.call_api_get("livechat/users/agent", count=1, **which))
+        total = answer.get("total") if isinstance(answer, dict) else None
+        if not isinstance(total, int):
+            raise Trouble("the answer counts no agents")
+        return total
+
     async def change_setting(self, id: str, value: Any) -> None:
         """Guarded by a second factor (8.3 `app/api/server/v1/settings.ts`). Where the password is known and is what
         the server asks for, which is the default for accounts without another factor, it confirms."""

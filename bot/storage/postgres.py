@@ -83,7 +83,7 @@ class Database:
         self._patience = pace.patience
         self._closing = AsyncExitStack()
         self._under_way: set[asyncio.Task[Any]] = set()
-        self.where = _without_password(url)
+        self.where = without_password(url)
         self.presence = Presence(self.connect, pace)
         self._locks = Locks(self.connect, self._patiently)
         self.alone = self._locks.alone
@@ -214,7 +214,7 @@ def _text(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
     """`name at host:port`, for people. Raises StorageError for what is no address of a database."""
     try:
         parts = urlsplit(url)

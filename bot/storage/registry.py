@@ -76,6 +76,10 @@ class TinyRegistry:
         self._facts: dict[str, str] = {}
         self._load()
 
+    def all(self) -> tuple[tuple[Number, ...], dict[str, str]]:
+        """Numbers and facts as they were read."""
+        return tuple(self._numbers.values()), dict(self._facts)
+
     async def numbers(self) -> list[Number]:
         return list(self._numbers.values())
 

@@ -57,6 +57,10 @@ class Vault:
             digest.update(data)
         return digest.digest()
 
+    def proof(self, nonce: str) -> str:
+        """Shows that whoever answers with it holds the same key."""
+        return self.derive("proof of identity", nonce).hex()
+
 
 def _make(path: Path) -> None:
     make_private_folder(path.parent)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+NONCE_HEADER = "X-Nonce"
+PROOF_HEADER = "X-Proof"
+LONGEST_NONCE = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -20,17 +24,13 @@ class Health:
 
 
 class HealthPages:
-    def __init__(self, health: Callable[[], Awaitable[Health]]) -> None:
+    def __init__(self, health: Callable[[], Awaitable[Health]], prove: Callable[[str], str]) -> None:
+        """`prove` makes of any text what only this installation can: the doctor sees that an address leads here."""
         self._health = health
+        self._prove = prove
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/livez", self.live), web.get("/readyz", self.ready)]
-
-    async def live(self, _: web.Request) -> web.Response:
-        """Whether the process answers.
-
-        200 it does."""
-        return web.Response(text="alive")
+        return [live(self._prove), web.get("/readyz", self.ready)]
 
     async def ready(self, _: web.Request) -> web.Response:
         """Whether it has caught up with Rocket.Chat since its start, and how it is.
@@ -40,3 +40,15 @@ class HealthPages:
         return web.json_response(
             {"ready": health.ready, **health.details}, status=200 if health.ready else 503
         )
+
+
+def live(prove: Callable[[str], str]) -> web.RouteDef:
+    async def answer(request: web.Request) -> web.Response:
+        """Whether the process answers.
+
+        200 it does."""
+        nonce = request.headers.get(NONCE_HEADER, "")
+        proof = {PROOF_HEADER: prove(nonce)} if 0 < len(nonce) <= LONGEST_NONCE else None
+        return web.Response(text="alive", headers=proof)
+
+    return web.get("/livez", answer)

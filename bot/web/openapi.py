@@ -28,6 +28,7 @@ _BODIES: dict[str, type[BaseModel]] = {"templateMessage": TemplateMessage}
 _ANSWERS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {"templateMessage": (Accepted, Failed)}
 _HEADERS = {
     "templateMessage": [("Idempotency-Key", "Requests with the same key are done once.")],
+    "livez": [("X-Nonce", "Any text of at most 64 characters: `X-Proof` of the answer shows who answers.")],
     "incoming": [("X-Webhook-Secret", "The secret that was registered with the address.")],
 }
 _SCHEMAS = "#/components/schemas/{model}"

@@ -17,7 +17,7 @@ from bot.chatops.sessions import Sessions
 from bot.config import App
 from bot.errors import BotError, KeyInvalid
 from bot.model import Button, Conversation, Department, Health, MessageId, Post, RoomId, UserId
-from bot.ports import Condition, Entry, Json, Outcome, WhatsApp, Workspace
+from bot.ports import Condition, Entry, Finding, Json, Outcome, WhatsApp, Workspace
 from bot.relay.live_settings import LiveSettings
 from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
@@ -140,6 +140,7 @@ class Scene:
         self.whatsapp = FakeWhatsApp()
         self.orders = FakeOrders()
         self.customers: dict[RoomId, Conversation] = {}
+        self.findings: list[Finding] = []
         self.count = 0
         self.commands = ALL
         self.configured = App()
@@ -176,6 +177,7 @@ class Scene:
             house=House(PUBLIC, "app", "https://sign.up/", ("admin", "livechat-manager"), api_token=TOKEN),
             settings=self.settings,
             condition=self.condition,
+            examine=self.examine,
             templates=self.templates,
             orders=cast(Orders, self.orders),
             customer_of=self.customer_of,
@@ -185,6 +187,9 @@ class Scene:
 
     async def customer_of(self, room: RoomId) -> Conversation | None:
         return self.customers.get(room)
+
+    async def examine(self) -> list[Finding]:
+        return list(self.findings)
 
     async def condition(self) -> Condition:
         return Condition("1.2.3", self.workspace.version, True, waiting=4, dead=1)

@@ -19,6 +19,7 @@ FLOORS: list[tuple[str, ...]] = [
      "bot.rocketchat.credentials", "bot.rocketchat.http", "bot.rocketchat.files", "bot.storage", "bot.callbacks"),
     ("bot.startup",),
     ("bot.doors",),
+    ("bot.doctor",),
     ("bot.app",),
     ("bot.stage",),
     ("bot.demo",),
@@ -29,7 +30,7 @@ OUTSIDE = {
     "asyncio", "aiohttp", "asyncpg", "websockets", "sqlite3", "tinydb", "requests", "rocketchat_API", "socket",
     "threading",
 }  # fmt: skip
-PURE = {"bot.chatops.command", "bot.chatops.form", "bot.relay.retry"}
+PURE = {"bot.doctor.facts", "bot.doctor.judge", "bot.chatops.command", "bot.chatops.form", "bot.relay.retry"}
 COMMANDS_MAY_SEE = {
     "bot.chatops.command", "bot.chatops.form", "bot.chatops.template_form", "bot.model", "bot.errors", "bot.ports",
 }  # fmt: skip
