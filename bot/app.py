@@ -270,7 +270,7 @@ def _handlers(
         journal=journal,
         conversations=conversations,
         whatsapp=whatsapp,
-        files=OutboundMedia(doors.workspace, whatsapp, spool, app),
+        files=OutboundMedia(doors.journal, doors.workspace, whatsapp, spool, app),
         endpoint=endpoint,
         app=app,
         t=t,

@@ -1,8 +1,9 @@
 """An agent's files go to WhatsApp: all fetched and checked before anything is sent, then uploaded, then sent by id.
 
 The server's word on size and type is checked before the first byte is fetched, so that an agent hears of a limit at
-once. What WhatsApp shows as picture, film or sound goes as such; everything else as a document. Where WhatsApp refuses
-an upload, a second form is tried: a picture made smaller or turned into JPEG, a text under the plain name of its type.
+once. What WhatsApp shows as picture, film or sound goes as such; everything else as a document. A picture of another
+kind, other colours or too many bytes is turned into one that WhatsApp shows; a text goes as plain text under its own
+name. What WhatsApp takes in no form is refused with the list of what it does take, before anything is sent.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 from bot.config import App
 from bot.errors import FileRefused, MediaRefused, NotAllowed, NotFound
 from bot.model import ChatMessage, Conversation, FileRef, MediaKind, Wamid
-from bot.ports import Entry, Json, WhatsApp, Workspace
+from bot.ports import Entry, Journal, Json, WhatsApp, Workspace
 from bot.relay.handover import Make, opaque_name
+from bot.relay.notices import notice
 from bot.relay.spool import Filled, OverLimit, Spool, fill
 from bot.whatsapp import compose, pictures
 from bot.whatsapp import media as rules
+from bot.whatsapp.markup import inert_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class _Uploaded:
     kind: MediaKind
     id: str
     name: str
+    still: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,15 @@ class _Form:
     path: Path
     kind: MediaKind
     mime_type: str
+    still: bool = False
+    """The first picture of a moving one."""
 
 
 class OutboundMedia:
-    def __init__(self, workspace: Workspace, whatsapp: WhatsApp, spool: Spool, app: Callable[[], App]) -> None:
+    def __init__(
+        self, journal: Journal, workspace: Workspace, whatsapp: WhatsApp, spool: Spool, app: Callable[[], App]
+    ) -> None:
+        self._journal = journal
         self._workspace = workspace
         self._whatsapp = whatsapp
         self._spool = spool
@@ -69,6 +78,10 @@ class OutboundMedia:
         unsure = any(step.state == "handed" for step in entry.steps.values())
         wanted = [] if unsure else [at for at in range(len(message.files)) if start + at not in entry.steps]
         ready = await self._ready(message, conversation, api_key, wanted, captioned=bool(caption))
+        for at, file in ready.items():
+            if file.still:
+                key, name = f"still:{entry.key}:{at}", inert_line(message.files[at].name, 80)
+                await self._journal.append(notice(key, message.room, "notice.first_picture_only", name=name))
 
         def make(at: int) -> Make:
             async def body() -> Json:
@@ -122,7 +135,7 @@ class OutboundMedia:
 
     async def _upload(self, file: FileRef, path: Path, filled: Filled, api_key: str, *, captioned: bool) -> _Uploaded:
         mime_type = rules.real_type(file.mime_type, file.name, filled.head)
-        said = ""
+        said: str | None = None
         async for form in _forms(path, mime_type, filled):
             kind = "document" if captioned and form.kind not in rules.CAPTIONED else form.kind
             upload_type = rules.upload_type(form.mime_type, form.kind)
@@ -134,26 +147,25 @@ class OutboundMedia:
                 said = said or error.said
                 continue
             mark = rules.mark_of(file.id)
-            return _Uploaded(kind, id, rules.file_name(file.name, "file", mime_type, mark))
+            return _Uploaded(kind, id, rules.file_name(file.name, "file", mime_type, mark), form.still)
+        if said is None:
+            raise FileRefused("file.kind_for_whatsapp", name=file.name, type=mime_type)
         raise FileRefused(
             "file.type_for_whatsapp", name=file.name, type=mime_type, size=rules.size_text(filled.size), said=said
         )
 
 
 async def _forms(path: Path, mime_type: str, filled: Filled) -> AsyncIterator[_Form]:
-    """Best first; a later one is made only when the ones before were refused."""
+    """Best first; a later one is made only when the ones before were refused. None: WhatsApp takes no such file."""
     kind = rules.kind_of(mime_type, filled.size, filled.head)
-    picture = mime_type.startswith("image/") and kind == "document"
-    loses_much = picture and (mime_type in rules.PHOTOS or await asyncio.to_thread(pictures.moves, path))
-    photo = await _photo(path) if picture and not loses_much else None
-    if photo is not None:
+    picture = mime_type.startswith("image/")
+    shown = kind == "image" and await asyncio.to_thread(pictures.fits, path)
+    if picture and not shown and (photo := await _photo(path)) is not None:
         yield photo
-    else:
-        yield _Form(path, kind, mime_type)
-    if loses_much and (photo := await _photo(path)) is not None:
+    if whole := rules.whole_type(mime_type, filled.head):
+        yield _Form(path, kind, whole)
+    if picture and shown and (photo := await _photo(path)) is not None:
         yield photo
-    if rules.is_text(mime_type):
-        yield _Form(path, "document", "text/plain")
 
 
 async def _photo(path: Path) -> _Form | None:
@@ -163,4 +175,4 @@ async def _photo(path: Path) -> _Form | None:
     content, mime_type = made
     fresh = path.with_name(f"{path.name}.photo")
     await asyncio.to_thread(fresh.write_bytes, content)
-    return _Form(fresh, "image", mime_type)
+    return _Form(fresh, "image", mime_type, still=await asyncio.to_thread(pictures.moves, path))

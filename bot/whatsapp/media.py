@@ -29,13 +29,20 @@ _TABLE: dict[MediaKind, tuple[int, frozenset[str]]] = {
 }
 """What arrives as picture, film or sound, and up to which size. Everything else goes as a document."""
 
-PHOTOS = _TABLE["image"][1]
-
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+DOCUMENTS = frozenset({
+    "text/plain", "application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
+    f"{_OFFICE}wordprocessingml.document", f"{_OFFICE}spreadsheetml.sheet", f"{_OFFICE}presentationml.presentation",
+})  # fmt: skip
+"""What documents may be. 360Dialog's page on document messages says that others may be sent too but are not supported;
+Meta's upload refuses every type outside of its list (code 100, "Param file must be a file with one of the following
+types"), and a made-up type would reach a phone that cannot open it."""
 _SAME = {
     "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png",
     "audio/mp3": "audio/mpeg", "audio/x-mp3": "audio/mpeg", "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4",
     "audio/x-aac": "audio/aac", "audio/opus": "audio/ogg", "audio/x-opus+ogg": "audio/ogg",
-    "application/ogg": "audio/ogg",
+    "application/ogg": "audio/ogg", "application/x-zip-compressed": "application/zip",
+    "application/x-zip": "application/zip",
     "video/3gp": "video/3gpp", "video/x-m4v": "video/mp4", "application/x-pdf": "application/pdf",
 }  # fmt: skip
 """Other names of the same type. WhatsApp refuses `audio/opus` by that name."""
@@ -45,8 +52,12 @@ _EXTENSIONS = {
     "video/mp4": ".mp4", "video/3gpp": ".3gp",
     "audio/aac": ".aac", "audio/amr": ".amr", "audio/mpeg": ".mp3", "audio/mp4": ".m4a", "audio/ogg": ".ogg",
     "application/pdf": ".pdf", "text/plain": ".txt",
+    f"{_OFFICE}wordprocessingml.document": ".docx", f"{_OFFICE}spreadsheetml.sheet": ".xlsx",
+    f"{_OFFICE}presentationml.presentation": ".pptx",
 }  # fmt: skip
 _GUESS = mimetypes.MimeTypes()  # Python's own table, not the machine's
+for _type, _extension in _EXTENSIONS.items():
+    _GUESS.add_type(_type, _extension)
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,127}")
 UNKNOWN = "application/octet-stream"
 
@@ -67,9 +78,16 @@ def real_type(declared: str, name: str, head: bytes) -> str:
     found = _by_content(head, declared)
     if found:
         return found
-    if declared and declared != UNKNOWN:
-        return declared
-    return plain_type(_GUESS.guess_type(PurePosixPath(name).name)[0] or "") or UNKNOWN
+    guessed = plain_type(_GUESS.guess_type(PurePosixPath(name).name)[0] or "")
+    if declared == "application/zip" and guessed in DOCUMENTS:  # office files are archives
+        return guessed
+    if declared == "application/vnd.ms-excel" and guessed == "text/csv":  # so browsers on Windows call it
+        return guessed
+    return (guessed or UNKNOWN) if declared in ("", UNKNOWN) else declared
+
+
+_PHOTO_BRANDS = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heic", b"avif": "image/avif"}
+"""ISO 23008-12: photos in the container of films."""
 
 
 def _by_content(head: bytes, declared: str) -> str:
@@ -83,6 +101,8 @@ def _by_content(head: bytes, declared: str) -> str:
         return "image/webp"
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
         return "audio/wav"
+    if head[4:8] == b"ftyp" and head[8:12] in _PHOTO_BRANDS:
+        return _PHOTO_BRANDS[head[8:12]]
     if head.startswith(b"%PDF-"):
         return "application/pdf"
     if head.startswith(b"OggS") and not declared.startswith("video/"):
@@ -113,10 +133,20 @@ def is_sound(mime_type: str, name: str) -> bool:
     return real_type(mime_type, name, b"").startswith("audio/")
 
 
-def is_text(mime_type: str) -> bool:
-    """What may also be called `text/plain`: the only text that WhatsApp's upload knows by name."""
-    plain = mime_type != "text/plain"
-    return plain and (mime_type.startswith("text/") or mime_type in ("application/json", "application/xml"))
+_TEXTS = re.compile(r"text/.+|application/(json|xml|javascript|sql|(x-)?(yaml|sh|ndjson|toml))|.+\+(json|xml)")
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
+
+def whole_type(mime_type: str, head: bytes) -> str:
+    """The type under which WhatsApp takes the file as it is; empty when it takes no such file.
+
+    Every kind of readable text (CSV, JSON, SVG, …) is `text/plain`, the only text that it knows; its name keeps the
+    ending."""
+    if mime_type in DOCUMENTS or any(mime_type in types for _, types in _TABLE.values()):
+        return mime_type
+    text = mime_type == UNKNOWN or (_TEXTS.fullmatch(mime_type) and mime_type != "text/rtf")
+    readable = head.startswith((b"\xff\xfe", b"\xfe\xff")) or not _NO_TEXT.search(head)
+    return "text/plain" if text and readable else ""
 
 
 def upload_type(mime_type: str, kind: MediaKind) -> str:

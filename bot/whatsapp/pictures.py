@@ -1,4 +1,5 @@
-"""Pictures that WhatsApp does not take (it takes 8-bit JPEG and PNG up to 5 MB), as ones that it does."""
+"""Pictures that WhatsApp does not take (it takes JPEG and PNG with 8 bits a colour, RGB or RGBA, up to 5 MB), as ones
+that it does."""
 
 from __future__ import annotations
 
@@ -15,6 +16,19 @@ _MOST_PIXELS = 60_000_000
 _SIDES = (4096, 2560, 1600)
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """What Pillow opens well. SVG and HEIC are not among it."""
+_IHDR_DEPTH = 24
+"""Where a PNG says how many bits a colour has; Pillow reads sixteen as eight without a word."""
+
+
+def fits(path: Path) -> bool:
+    """Whether its colours are WhatsApp's, so that it may go as it is. True for what cannot be read."""
+    try:
+        with path.open("rb") as file, Image.open(file, formats=("JPEG", "PNG")) as picture:
+            file.seek(_IHDR_DEPTH)
+            deep = picture.format == "PNG" and file.read(1) != b"\x08"
+            return picture.mode in ("RGB", "RGBA") and not deep
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return True
 
 
 def moves(path: Path) -> bool:
@@ -27,7 +41,8 @@ def moves(path: Path) -> bool:
 
 
 def converted(path: Path) -> tuple[bytes, str] | None:
-    """The (first) picture as PNG when it is see-through, else as JPEG, with its type; None when it cannot be read.
+    """The (first) picture as PNG when it is see-through or was one, else as JPEG, with its type; None when it cannot be
+    read.
 
     Turned upright, without metadata such as the place where it was taken, and made smaller until it fits.
     """
@@ -39,16 +54,19 @@ def converted(path: Path) -> tuple[bytes, str] | None:
                     return None
                 upright = ImageOps.exif_transpose(opened)
                 clear = upright.has_transparency_data
+                if upright.mode.startswith("I"):  # sixteen bits of grey, of which Pillow would cut the upper half off
+                    upright = upright.point(lambda grey: grey * (1 / 256)).convert("L")
                 picture = upright.convert("RGBA" if clear else "RGB")
-            return _fitting(picture, clear=clear)
+                sharp = clear or opened.format == "PNG"
+            return _fitting(picture, clear=clear, sharp=sharp)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
             return None
 
 
-def _fitting(picture: Image.Image, *, clear: bool) -> tuple[bytes, str] | None:
+def _fitting(picture: Image.Image, *, clear: bool, sharp: bool) -> tuple[bytes, str] | None:
     for side in _SIDES:
         picture.thumbnail((side, side))
-        if clear and len(data := _saved(picture, "PNG", optimize=True)) <= LARGEST:
+        if sharp and len(data := _saved(picture, "PNG", optimize=True)) <= LARGEST:
             return data, "image/png"
         flat = picture
         if clear:

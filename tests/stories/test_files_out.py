@@ -131,6 +131,11 @@ async def test_the_author_is_named_before_a_sound_which_carries_no_caption() -> 
         ("still.gif", "image/gif", drawn("GIF"), "image/jpeg"),
         ("clear.webp", "image/webp", drawn("WEBP", mode="RGBA"), "image/png"),
         ("lies.png", "image/png", drawn("JPEG"), "image/jpeg"),
+        ("palette.png", "image/png", drawn("PNG", mode="P"), "image/png"),
+        ("grey.png", "image/png", drawn("PNG", mode="L"), "image/png"),
+        ("deep.png", "image/png", drawn("PNG", mode="I;16"), "image/png"),
+        ("press.jpg", "image/jpeg", drawn("JPEG", mode="CMYK"), "image/jpeg"),
+        ("scan.tiff", "image/tiff", drawn("TIFF"), "image/jpeg"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -143,19 +148,23 @@ async def test_a_picture_of_another_kind_is_turned_into_one_that_whatsapp_shows(
         [picture] = await arrived(stage, 1)
         assert picture.text == "[image] look"
         assert [one["type"] for one in uploads(stage)] == [kind]
+        with Image.open(io.BytesIO(content(stage, picture))) as shown:
+            assert shown.mode in ("RGB", "RGBA")
 
 
-async def test_a_moving_picture_that_cannot_go_whole_goes_as_its_first_frame() -> None:
+async def test_of_a_moving_picture_the_first_is_sent_and_the_agent_is_told() -> None:
     async with staged() as stage:
         room = await talking(stage)
         more = [Image.new("RGB", (40, 30), "red"), Image.new("RGB", (40, 30), "blue")]
         moving = drawn("GIF", save_all=True, append_images=more)
         await stage.rc.upload(stage.agent, room, "moves.gif", "image/gif", moving)
         await arrived(stage, 1)
-        assert [one["type"] for one in uploads(stage)] == ["image/gif", "image/jpeg"]
+        assert [one["type"] for one in uploads(stage)] == ["image/jpeg"]
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+        assert "only the first picture of “moves.gif”" in told["msg"]
 
 
-async def test_a_picture_over_five_megabytes_is_offered_whole_and_then_made_smaller() -> None:
+async def test_a_picture_over_five_megabytes_is_made_smaller() -> None:
     async with staged() as stage:
         room = await talking(stage)
         noise = Image.effect_noise((2600, 2600), 200).convert("RGB")
@@ -166,15 +175,29 @@ async def test_a_picture_over_five_megabytes_is_offered_whole_and_then_made_smal
         [picture] = await arrived(stage, 1)
         assert picture.text == "[image] look"
         assert len(content(stage, picture)) <= 5 * 1024 * 1024
+        assert len(uploads(stage)) == 1
 
 
-async def test_a_table_as_text_goes_under_the_plain_name_of_its_type() -> None:
+@pytest.mark.parametrize(
+    ("name", "mime", "data"),
+    [
+        ("table.csv", "text/csv", b"a,b\n1,2\n"),
+        ("windows.csv", "application/vnd.ms-excel", "Größe;Preis\r\n1;2\r\n".encode("cp1252")),
+        ("logo.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ("data.json", "application/json", b"{}"),
+        ("server.log", "application/octet-stream", b"started\n"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_every_kind_of_text_goes_as_plain_text_under_its_own_name(name: str, mime: str, data: bytes) -> None:
     async with staged(accepted_media_types="") as stage:
+        stage.rc.settings["FileUpload_MediaTypeBlackList"] = ""
         room = await talking(stage)
-        await stage.rc.upload(stage.agent, room, "table.csv", "text/csv", b"a,b\n1,2\n")
-        [table] = await arrived(stage, 1)
-        assert table.body["document"]["filename"] == "table.csv"
-        assert [one["type"] for one in uploads(stage)] == ["text/csv", "text/plain"]
+        await stage.rc.upload(stage.agent, room, name, mime, data)
+        [text] = await arrived(stage, 1)
+        assert text.body["document"]["filename"] == name
+        assert content(stage, text) == data
+        assert [one["type"] for one in uploads(stage)] == ["text/plain"]
 
 
 @pytest.mark.parametrize(
@@ -195,12 +218,39 @@ async def test_a_limit_of_ours_is_told_before_anything_is_fetched_or_sent(settin
         assert bodies(stage) == []
 
 
-async def test_what_whatsapp_does_not_take_is_told_with_its_reason_and_nothing_is_sent() -> None:
+@pytest.mark.parametrize(
+    ("name", "mime", "data"),
+    [
+        ("all.zip", "application/zip", b"PK\x03\x04\x14\x00"),
+        ("screen.webm", "video/webm", b"\x1aE\xdf\xa3\x01\x00"),
+        ("sound.webm", "audio/webm", b"\x1aE\xdf\xa3\x01\x00"),
+        ("sound.wav", "audio/wav", b"RIFF\x24\x00\x00\x00WAVEfmt "),
+        ("sound.flac", "audio/flac", b"fLaC\x00\x00"),
+        ("photo.heic", "image/heic", b"\x00\x00\x00\x18ftypheic\x00\x00"),
+        ("blob", "application/octet-stream", b"\x00\x01\x02"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_kind_that_whatsapp_does_not_carry_is_told_with_what_it_does_and_nothing_is_tried(
+    name: str, mime: str, data: bytes
+) -> None:
     async with staged(accepted_media_types="") as stage:
         room = await talking(stage)
-        await stage.rc.upload(stage.agent, room, "all.zip", "application/zip", b"PK\x03\x04...", text="here")
+        await stage.rc.upload(stage.agent, room, name, mime, data, text="here")
         [notice] = await stage.rc.until(lambda: stage.from_bot(room))
-        assert "WhatsApp does not take “all.zip” (type `application/zip`" in notice["msg"]
+        assert f"no files of the type `{mime}`, so “{name}” was not sent" in notice["msg"]
+        assert "PDF, Word, Excel" in notice["msg"]
+        assert bodies(stage) == []
+        assert uploads(stage) == []
+
+
+async def test_what_whatsapp_refuses_is_told_with_its_reason_and_nothing_is_sent() -> None:
+    async with staged() as stage:
+        room = await talking(stage)
+        stage.wa.levers.add("/media", times=-1, status=400, body={"error": {"code": 100, "message": "(#100) Not this"}})
+        await stage.rc.upload(stage.agent, room, "bill.pdf", "application/pdf", PDF, text="here")
+        [notice] = await stage.rc.until(lambda: stage.from_bot(room))
+        assert "WhatsApp does not take “bill.pdf” (type `application/pdf`, 509 B): Not this" in notice["msg"]
         assert bodies(stage) == []
 
 

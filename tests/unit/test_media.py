@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import random
+import struct
+import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -119,6 +121,20 @@ def test_the_kind_follows_from_type_size_and_content(mime: str, size: int, head:
     assert media.kind_of(mime, size, head) == kind
 
 
+@pytest.mark.parametrize(
+    ("mime", "head", "whole"),
+    [
+        ("image/png", b"", "image/png"), ("application/pdf", b"", "application/pdf"), ("audio/ogg", b"", "audio/ogg"),
+        ("text/csv", b"a,b", "text/plain"), ("text/csv", "a;ß".encode("utf-16"), "text/plain"),
+        ("text/csv", b"a\0b", ""), ("text/rtf", b"{", ""), ("application/ld+json", b"{}", "text/plain"),
+        ("application/octet-stream", b"words", "text/plain"), ("application/octet-stream", b"\1\2", ""),
+        ("application/zip", b"PK", ""), ("image/webp", b"RIFF", ""), ("video/webm", b"", ""), ("audio/wav", b"", ""),
+    ],
+)  # fmt: skip
+def test_a_file_goes_whole_only_under_a_type_of_whatsapp_s_list(mime: str, head: bytes, whole: str) -> None:
+    assert media.whole_type(mime, head) == whole
+
+
 def test_a_voice_message_is_uploaded_under_the_name_of_its_codec() -> None:
     assert media.upload_type("audio/ogg", "voice") == "audio/ogg; codecs=opus"
     assert media.upload_type("audio/mp3", "audio") == "audio/mpeg"
@@ -134,6 +150,12 @@ def test_a_voice_message_is_uploaded_under_the_name_of_its_codec() -> None:
         ("text/x-y; charset=utf-8", "a", b"", "text/x-y"),
         ("no type at all", "notes.txt", b"", "text/plain"),
         ("video/ogg", "a.ogv", b"OggS", "video/ogg"),
+        ("image/jpeg", "a.jpg", b"\0\0\0\x18ftypheic", "image/heic"),
+        ("application/zip", "a.docx", b"PK\3\4",
+         "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("application/x-zip-compressed", "a.zip", b"PK\3\4", "application/zip"),
+        ("application/vnd.ms-excel", "a.csv", b"a;b", "text/csv"),
+        ("application/vnd.ms-excel", "a.xls", b"\xd0\xcf", "application/vnd.ms-excel"),
     ],
 )
 def test_the_content_outweighs_the_declaration_and_that_the_name(
@@ -299,12 +321,35 @@ def test_deep_and_printers_colours_become_plain_ones(tmp_path: Path) -> None:
             assert picture.mode == "RGB"
 
 
+def test_deep_grey_keeps_its_shades(tmp_path: Path) -> None:
+    made = pictures.converted(saved(tmp_path, Image.new("I;16", (8, 8), 0x8000), "PNG"))
+    assert made is not None and made[1] == "image/png"
+    with Image.open(io.BytesIO(made[0])) as picture:
+        assert picture.getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_only_eight_bit_red_green_and_blue_fit_as_they_are(tmp_path: Path) -> None:
+    for mode, format, fits in [
+        ("RGB", "JPEG", True), ("RGB", "PNG", True), ("RGBA", "PNG", True), ("L", "JPEG", False),
+        ("CMYK", "JPEG", False), ("P", "PNG", False), ("1", "PNG", False), ("LA", "PNG", False), ("I;16", "PNG", False),
+    ]:  # fmt: skip
+        assert pictures.fits(saved(tmp_path, Image.new(mode, (8, 8)), format)) is fits, (mode, format)
+    deep = tmp_path / "deep.png"
+    rows = zlib.compress(b"\0" + b"\x80\0" * 3)
+    deep.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+        for kind, data in ((b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
+    ))  # fmt: skip
+    assert pictures.fits(deep) is False
+
+
 @pytest.mark.parametrize("content", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\nrubbish", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 "])
 def test_what_is_no_picture_is_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "picture"
     path.write_bytes(content)
     assert pictures.converted(path) is None
     assert pictures.moves(path) is False
+    assert pictures.fits(path) is True
 
 
 def test_a_picture_of_unreasonable_size_is_not_unpacked(tmp_path: Path) -> None:
