@@ -21,6 +21,12 @@ from bot.errors import AddressNotAllowed, RateLimited, Refused, Trouble, Unreach
 from bot.ports import Json, Outgoing
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given out (RFC 4291, IANA); what lies outside is local, wrapped or of the past."""
+_CLOUDS = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192")))
+"""Public by their numbers, and yet inside: Azure's host, Oracle's metadata."""
+_PAST = tuple(map(ipaddress.ip_network, ("3fff::/20", "192.88.99.0/24")))
+"""Documentation (RFC 9637) and relays of 6to4 (RFC 7526), which Python does not know yet."""
 
 
 def is_public(address: str) -> bool:
@@ -35,7 +41,9 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None and not is_public(str(inner)):
             return False
-    return ip.is_global and not ip.is_multicast
+        if ip not in _UNICAST:
+            return inner is not None and (ip in _NAT64 or ip.ipv4_mapped is not None)
+    return ip.is_global and not ip.is_multicast and ip not in _CLOUDS and not any(ip in one for one in _PAST)
 
 
 class Callbacks:

@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 from bot.callbacks import Callbacks, is_public
 from bot.errors import RateLimited, Refused, Trouble, Unreachable
 
+NOBODY = "2000::1"
+"""Public by its number, and given to nobody: no packet of the tests reaches a stranger."""
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
 
 class Names(AbstractResolver):
     """A name server that says what it is told to."""
@@ -24,7 +31,7 @@ class Names(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         return [
-            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
+            ResolveResult(hostname=host, host=address, port=port, family=_family(address), proto=0, flags=0)
             for address in self._addresses
         ]
 
@@ -57,7 +64,9 @@ async def server(status: int = 200) -> AsyncIterator[tuple[str, list[str]]]:
     "host",
     ["127.0.0.1", "127.1", "2130706433", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
      "[::1]", "[fd00::1]", "[fe80::1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:7f00:1::]", "224.0.0.1",
-     "127.0.0.1."],
+     "127.0.0.1.", "[::127.0.0.1]", "[64:ff9b:1::a00:1]", "[fec0::1]", "[::ffff:0:a00:1]", "[fd00:ec2::254]",
+     "168.63.129.16", "192.0.0.192", "[3fff::1]", "[5f00::1]", "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+     "①②⑦.0.0.1", "0x7f.1", "017700000001", "localhost"],
 )  # fmt: skip
 async def test_an_address_from_chat_never_leads_inside(host: str) -> None:
     async with Callbacks(resolver=Names("127.0.0.1")) as outgoing:
@@ -107,6 +116,64 @@ async def test_nobody_at_home_is_worth_another_try() -> None:
     async with Callbacks() as outgoing:
         with pytest.raises(Unreachable):
             await outgoing.post(f"http://{place}/status", {}, private=True)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
+)
+def test_the_internet_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+class Rebinding(Names):
+    """Public when it is asked the first time, inside from then on: what a check beforehand would be fooled by."""
+
+    def __init__(self, first: str) -> None:
+        super().__init__("127.0.0.1")
+        self._first = [first]
+        self.asked = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked += 1
+        if self._first:
+            return await Names(self._first.pop()).resolve(host, port, family)
+        return await super().resolve(host, port, family)
+
+
+async def test_a_name_that_turns_inwards_between_two_calls_is_refused_at_the_second() -> None:
+    names = Rebinding(NOBODY)
+    async with server() as (place, got), Callbacks(resolver=names, timeout=0.5) as outgoing:
+        port = place.split(":")[1]
+        with pytest.raises((Unreachable, Trouble)):
+            await outgoing.post(f"http://status.example:{port}/status", {}, private=False)
+        assert (names.asked, got) == (1, []), "resolved once: what was checked is what is connected to"
+        with pytest.raises(Refused, match="private network"):
+            await outgoing.post(f"http://status.example:{port}/status", {}, private=False)
+
+        assert (names.asked, got) == (2, [])
+
+
+async def test_of_mixed_addresses_only_the_public_ones_are_tried() -> None:
+    names = Names("127.0.0.1", "::1", NOBODY)
+    async with server() as (place, got), Callbacks(resolver=names, timeout=0.5) as outgoing:
+        with pytest.raises((Unreachable, Trouble)):
+            await outgoing.post(f"http://status.example:{place.split(':')[1]}/status", {}, private=False)
+
+        assert got == []
+
+
+async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a proxy the guard would see only the proxy."""
+    async with server() as (place, got):
+        monkeypatch.setenv("http_proxy", f"http://{place}")
+        monkeypatch.setenv("HTTP_PROXY", f"http://{place}")
+        async with Callbacks(resolver=Names("127.0.0.1")) as outgoing:
+            with pytest.raises(Refused, match="private network"):
+                await outgoing.post("http://status.example/status", {}, private=False)
+
+        assert got == []
 
 
 @given(st.ip_addresses(v=4))
