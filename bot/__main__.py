@@ -11,6 +11,7 @@ from bot import __doc__ as about
 from bot.cli.dead import DEAD
 from bot.cli.demo import DEMO
 from bot.cli.doctor import DOCTOR
+from bot.cli.keys import KEYS
 from bot.cli.run import RUN
 from bot.cli.subcommand import Options, Subcommand
 from bot.config import ConfigError
@@ -20,6 +21,7 @@ SUBCOMMANDS = (
     DEMO,
     DOCTOR,
     DEAD,
+    KEYS,
 )
 
 

@@ -76,7 +76,8 @@ class PostgresJournal:
         self._next_due = 0.0
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         """By the short name of the key that somebody waits for."""
-        self._seal = lru_cache(_REMEMBERED_TOKENS)(vault.seal)
+        self._vault = vault
+        self._seal = lru_cache(_REMEMBERED_TOKENS)(lambda token, _: vault.seal(token))
         self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
         self._hash = lru_cache(_REMEMBERED_TOKENS)(partial(vault.derive, "visitor token lookup"))
 
@@ -351,4 +352,4 @@ class PostgresJournal:
         return conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
 
     def _sealed(self, conversation: Conversation) -> Sealed:
-        return Sealed(conversation, self._seal(conversation.token), self._hash(conversation.token))
+        return Sealed(conversation, self._seal(conversation.token, self._vault.front), self._hash(conversation.token))

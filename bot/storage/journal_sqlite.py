@@ -53,7 +53,7 @@ class SqliteJournal:
         self._news = asyncio.Event()
         self._next_due = 0.0
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-        self._seal = lru_cache(_REMEMBERED_TOKENS)(vault.seal)
+        self._seal = lru_cache(_REMEMBERED_TOKENS)(lambda token, _: vault.seal(token))
         self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
         self._hash = lru_cache(_REMEMBERED_TOKENS)(partial(vault.derive, "visitor token lookup"))
 
@@ -239,7 +239,8 @@ class SqliteJournal:
         return conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
 
     def _sealed(self, conversation: Conversation) -> tables.Sealed:
-        return tables.Sealed(conversation, self._seal(conversation.token), self._hash(conversation.token))
+        token = conversation.token
+        return tables.Sealed(conversation, self._seal(token, self._vault.front), self._hash(token))
 
     async def _check_vault(self) -> None:
         proof = self._vault.derive("journal").hex()

@@ -22,7 +22,7 @@ from bot.storage.files import StorageError
 from bot.storage.postgres_locks import Locks
 from bot.storage.postgres_presence import Pace, Presence
 from bot.storage.postgres_schema import SCHEMA, migrate
-from bot.storage.secrets import Vault
+from bot.storage.secrets import Vault, key_name
 
 if TYPE_CHECKING:
     Row = asyncpg.Record
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+NEWEST_KEY = "newest key"
+"""In `about`: name of the key with which everything was sealed last."""
+WHICH_KEYS = "which keys?"
+KEYS = "keys"
+"""What bots ask each other, and how the answer begins: number, and names of the keys from the first one on."""
 
 MOST_CONNECTIONS = 8
 _PACE = Pace()
@@ -93,6 +99,7 @@ class Database:
             self._pool = await self._patiently(self._make_pool)
             stack.push_async_callback(self._close_pool)
             await self._patiently(self._prepare)
+            self.presence.listeners.append(self._tell_keys)
             stack.push_async_callback(self._locks.close)
             await self._patiently(self.presence.start)
             stack.push_async_callback(self.presence.stop)
@@ -144,6 +151,11 @@ class Database:
             self._url, timeout=_CONNECT, command_timeout=_ANSWER, server_settings=_SESSION
         )
 
+    def _tell_keys(self, what: frozenset[str]) -> None:
+        if WHICH_KEYS in what:
+            self._vault.reload()
+            self.presence.tell(" ".join((KEYS, str(self.presence.number), *map(key_name, self._vault.keys))))
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
@@ -184,6 +196,12 @@ class Database:
                 raise StorageError(
                     f"The database {self.where} was written with another secret key than {self._vault.path}. All bots "
                     "that share a database need the same key file: copy it from the first one."
+                )
+            newest = await db.fetchval("SELECT value FROM about WHERE name = $1", NEWEST_KEY)
+            if newest is not None and newest not in map(key_name, self._vault.keys):
+                raise StorageError(
+                    f"The key file {self._vault.path} is older than what is stored in the database {self.where}: the "
+                    "key was changed (python -m bot keys rotate). Copy the key file from the bot where that was done."
                 )
 
     async def _make_pool(self) -> asyncpg.Pool[Row]:

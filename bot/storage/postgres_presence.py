@@ -114,10 +114,13 @@ class Presence:
     async def lost(self, holders: Iterable[int], db: Db) -> list[int]:
         """Which of these bots are dead: without their lock for so long that they will not come back for it."""
         now = asyncio.get_running_loop().time()
-        alive = {int(row[0]) for row in await db.fetch(_ALIVE, LOCKS)}
+        alive = await self.alive(db)
         missing = {one for one in holders if one not in alive and one != self.number}
         self._missing = {one: self._missing.get(one, now) for one in missing}
         return sorted(one for one, since in self._missing.items() if now - since >= self._pace.grace)
+
+    async def alive(self, db: Db) -> set[int]:
+        return {int(row[0]) for row in await db.fetch(_ALIVE, LOCKS)}
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
