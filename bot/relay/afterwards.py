@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.errors import Refused, Trouble, Unsure
-from bot.model import MessageId, RoomId, UserId
+from bot.model import MessageId, Pair, RoomId, UserId
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
 from bot.relay.auto_messages import finished
 from bot.relay.conversations import Conversations
 from bot.relay.notices import about, notice
 from bot.rocketchat.parse import changed_at, chat_message, clean, moment, was_edited
 from bot.whatsapp import compose
+from bot.whatsapp.markup import inert_line
 from bot.whatsapp.short_codes import to_unicode
 
 _REMEMBERED = 5000
@@ -32,19 +33,22 @@ class Afterwards:
         self._bot_username = bot_username
         self._seen: OrderedDict[MessageId, str] = OrderedDict()
 
-    def entry(self, message: Json, bot: UserId) -> Entry | None:
-        """Of a message in a customer's room that is not for the customer; None when it tells nothing new."""
-        id, room = clean(message.get("_id")), clean(message.get("rid"))
+    def entries(self, message: Json, bot: UserId) -> list[Entry]:
+        """Of a message in a customer's room: what was done to it since it was last seen, often nothing."""
+        id, room = MessageId(clean(message.get("_id"))), RoomId(clean(message.get("rid")))
         if not id or not room:
-            return None
+            return []
         if message.get("t") == "livechat-close":
             body: dict[str, Any] = {"room": room, "by_customer": bool(message.get("token"))}
-            return Entry(f"closed:{id}", f"out:{room}", "rc.closed", body, _at_ms(message))
-        if message.get("token"):
-            return self._reaction(message, MessageId(id), RoomId(room)) if not message.get("t") else None
+            return [Entry(f"closed:{id}", f"out:{room}", "rc.closed", body, _at_ms(message))]
+        found = (self._reaction(message, id, room), self._change(message, id, room, bot))
+        return [entry for entry in found if entry is not None]
+
+    def _change(self, message: Json, id: MessageId, room: RoomId, bot: UserId) -> Entry | None:
         deleted = message.get("t") == "rm"
         written = chat_message(message)
-        if written is None or written.user == bot or not (deleted or was_edited(message)):
+        theirs = written is None or written.user == bot or bool(message.get("token"))
+        if theirs or not (deleted or was_edited(message)):
             return None
         when = moment(message.get("editedAt")) or changed_at(message)
         body = {"message": id, "room": room, "deleted": deleted, "at": when}
@@ -52,13 +56,14 @@ class Afterwards:
 
     def _reaction(self, message: Json, id: MessageId, room: RoomId) -> Entry | None:
         code = self._code(message.get("reactions"))
-        if code == self._seen.get(id, ""):
+        if message.get("t") or code == self._seen.get(id, ""):
             return None
         self._seen[id] = code
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         key = f"reaction:{id}:{int(changed_at(message) * 1000)}"
-        return Entry(key, f"reaction:{room}", "rc.reaction", {"message": id, "code": code})
+        lane = f"reaction:{room}" if message.get("token") else f"out:{room}"  # what an agent wrote may not be sent yet
+        return Entry(key, lane, "rc.reaction", {"message": id, "code": code})
 
     def _code(self, reactions: object) -> str:
         """The newest reaction of an agent: WhatsApp shows one of each side."""
@@ -73,8 +78,9 @@ class Afterwards:
 
 
 class AgentReactions:
-    """Handler of `rc.reaction` entries. To set the same reaction twice changes nothing, so it may be tried again; one
-    that WhatsApp refuses is not worth a word."""
+    """Handler of `rc.reaction` entries, on messages of either side. To set the same reaction twice changes nothing, so
+    it may be tried again. What the customer cannot see (an emoji of this workspace alone, a refusal) is told once a
+    message; a message that never went to WhatsApp, such as a note of the bot's, concerns agents alone."""
 
     def __init__(self, registry: Registry, journal: Journal, whatsapp: WhatsApp) -> None:
         self._registry = registry
@@ -82,24 +88,33 @@ class AgentReactions:
         self._whatsapp = whatsapp
 
     async def __call__(self, entry: Entry) -> Outcome:
-        pairs = [pair for pair in await self._journal.pairs_of_message(entry.body["message"]) if not pair.outbound]
-        code = str(entry.body["code"])
+        pairs = await self._journal.pairs_of_message(entry.body["message"])
+        if not pairs:
+            return Outcome({"ignored": "not a WhatsApp message"})
+        pair, code = pairs[-1], str(entry.body["code"])
         emoji = to_unicode(code)
-        if not pairs or emoji == code != "":
-            return Outcome({"ignored": "no WhatsApp message, or no emoji of WhatsApp's"})
-        number = await self._registry.number(pairs[-1].number)
-        conversation = await self._journal.conversation(pairs[-1].number, pairs[-1].contact)
+        if emoji == code != "":
+            await self._tell(pair, "notice.reaction_unknown", emoji=inert_line(code, 80))
+            return Outcome({"ignored": "an emoji of this workspace alone"})
+        number = await self._registry.number(pair.number)
+        conversation = await self._journal.conversation(pair.number, pair.contact)
         if number is None or conversation is None:
             return Outcome({"ignored": "the number is not connected any more"})
         try:
-            await self._whatsapp.send(
-                number.api_key, compose.reaction(compose.address(conversation), pairs[-1].wamid, emoji)
-            )
+            to = compose.address(conversation)
+            await self._whatsapp.send(number.api_key, compose.reaction(to, pair.wamid, emoji))
         except Refused as error:
+            said: dict[str, str | int] = {"said": error.said, **error.values}
+            values = {name: inert_line(str(value), 200) for name, value in said.items()}
+            await self._tell(pair, "notice.reaction_not_sent", reason=error.sentence, **values)
             return Outcome({"refused": str(error)})
         except Unsure as unsure:
             raise Trouble(unsure.said) from None
         return Outcome({"reaction": emoji})
+
+    async def _tell(self, pair: Pair, sentence: str, *, reason: str = "", **values: str) -> None:
+        told = notice(f"reaction:{pair.message}:{sentence}", pair.room, sentence, reason=reason, **values)
+        await self._journal.append(about(pair.message, told))
 
 
 class AgentEdits:

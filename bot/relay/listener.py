@@ -102,26 +102,26 @@ class Listener:
             await self._gap.wait()
             while len(heard) < _BATCH and not self._queue.empty():
                 heard.append(self._queue.get_nowait())
-            entries = [entry for one in heard if (entry := self._entry(one)) is not None]
+            entries = [entry for one in heard for entry in self._entries(one)]
             if entries:
                 await self._journal.append(*entries)
             self._newest = max([self._newest, *(changed_at(one.message) for one in heard)])
             if not self._marked and not self._owes:
                 await self._mark_first(self._newest)
 
-    def _entry(self, heard: Heard) -> Entry | None:
+    def _entries(self, heard: Heard) -> list[Entry]:
         message = heard.message
         room = RoomId(str(message.get("rid") or ""))
         called = self._calls_the_bot(message)
         if heard.room_type == "l" and not called:
             if self._conversations.surely_foreign(room):
-                return None
-            if is_for_customer(message, self._bot):
-                return for_customer(message) if self._is_news(message) else None
-            return self._afterwards.entry(message, self._bot)
+                return []
+            news = is_for_customer(message, self._bot) and self._is_news(message)
+            return [*([for_customer(message)] if news else []), *self._afterwards.entries(message, self._bot)]
         if heard.room_type == "d" or room == self._setup_room() or called:
-            return for_bot(message, heard.room_type, self._bot)
-        return None
+            entry = for_bot(message, heard.room_type, self._bot)
+            return [entry] if entry is not None else []
+        return []
 
     def _is_news(self, message: Json) -> bool:
         return changed_at({"ts": message.get("ts")}) > self._newest - _OLDEST_LIVE
@@ -201,7 +201,7 @@ class Listener:
 
     def _missed(self, messages: list[Json], since: float) -> list[Entry]:
         """As live, and besides: a message that was written *and* edited in the gap goes out as it now stands."""
-        entries = []
+        entries: list[Entry] = []
         for found in messages:
             message = found
             if was_edited(found) and changed_at({"ts": found.get("ts")}) >= since:
@@ -210,8 +210,7 @@ class Listener:
                 called = self._calls_the_bot(message)
                 entry = for_bot(message, "l", self._bot) if called else for_customer(message)
                 entries += [entry] if entry is not None else []
-            elif (entry := self._afterwards.entry(message, self._bot)) is not None:
-                entries.append(entry)
+            entries += self._afterwards.entries(message, self._bot)
         return entries
 
 

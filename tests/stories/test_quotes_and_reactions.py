@@ -191,6 +191,59 @@ async def test_an_agents_reaction_reaches_the_phone_and_can_be_taken_back() -> N
         assert all(set(body) == {"messaging_product", "recipient_type", "to", "type", "reaction"} for body in bodies)
 
 
+async def test_an_agents_reaction_to_an_agents_message_reaches_the_phone_too() -> None:
+    async with staged() as stage:
+        room, _ = await talking(stage)
+        sent = await agent_writes(stage, room, "done")
+        await stage.customer_reads("done")
+        wamid = stage.customer.received[-1].wamid
+        await stage.rc.react(stage.agent, sent, ":tada:")
+        await stage.wa.until(lambda: len(stage.customer.received) == 2)
+        await stage.rc.edit(stage.agent, sent, "all done")
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+        assert "still has the old text" in told["msg"], "an edit is told though the message has a reaction"
+        await stage.rc.react(stage.agent, told["_id"], ":thumbsup:")
+        await stage.rc.react(stage.agent, sent, ":tada:")
+        await stage.rc.write(stage.agent, room, "the end")
+        await stage.customer_reads("the end")
+
+        bodies = [one.body for one in stage.customer.received]
+        assert [body["reaction"] for body in bodies if body["type"] == "reaction"] == [
+            {"message_id": wamid, "emoji": "🎉"},
+            {"message_id": wamid, "emoji": ""},
+        ]
+        assert [one.text for one in stage.customer.received if one.body["type"] == "text"] == ["done", "the end"]
+
+
+async def test_an_emoji_of_the_workspace_alone_is_told_once_not_to_reach_the_phone() -> None:
+    async with staged() as stage:
+        room, _ = await talking(stage)
+        asked = from_customer(stage, room)[0]["_id"]
+        stage.rc.core.world.messages[asked]["reactions"] = {":acme-logo:": {"usernames": [stage.agent.username]}}
+        await stage.rc.emit_again(asked)
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+        await stage.rc.emit_again(asked)
+        await stage.rc.write(stage.agent, room, "the end")
+        await stage.customer_reads("the end")
+
+        assert "acme-logo" in told["msg"]
+        assert "customer does not see" in told["msg"]
+        assert quotes_in(told) == ["hi"]
+        assert len(stage.from_bot(room)) == 1
+        assert len(stage.customer.received) == 1
+
+
+async def test_a_reaction_that_whatsapp_refuses_is_told() -> None:
+    async with staged() as stage:
+        room, _ = await talking(stage)
+        stage.wa.levers.add("/messages", status=400, body={"error": {"code": 131047, "message": "(#131047) late"}})
+        await stage.rc.react(stage.agent, from_customer(stage, room)[0]["_id"], ":thumbsup:")
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+
+        assert "customer does not see your reaction" in told["msg"]
+        assert "24 hours" in told["msg"]
+
+
 async def test_the_customers_own_reaction_is_not_sent_back_to_them() -> None:
     async with staged() as stage:
         room, wamid = await talking(stage)
