@@ -29,6 +29,7 @@ from bot.chatops.voice import Voice
 from bot.config import App, Settings
 from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
+from bot.metrics import Glance, Metrics, State
 from bot.model import VisitorToken
 from bot.ports import Clock, Handler, Journal, Kind
 from bot.relay import notices
@@ -61,6 +62,7 @@ from bot.web.auth_success import SignUps
 from bot.web.forms import Forms
 from bot.web.guessing import Guesses
 from bot.web.health import HealthPages
+from bot.web.metrics_page import MetricsPage
 from bot.web.openapi import OpenApi
 from bot.web.server import application, serving
 from bot.web.template_api import TemplateApi
@@ -96,7 +98,8 @@ class Letters:
 async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bot]:
     """The whole bot while the block runs. It is ready when `bot.ready` is set; a part that dies ends the block."""
     async with AsyncExitStack() as stack:
-        doors = await open_doors(stack, settings, clock)
+        metrics = Metrics()
+        doors = await open_doors(stack, settings, clock, metrics)
         live = LiveSettings(doors.registry, settings.app)
         await live.load()
         t = translator(lambda: live.current.preferred_language)
@@ -131,6 +134,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             _handlers(bot, doors, live, conversations=conversations, quotes=quotes, letters=letters, clock=clock, t=t),
             clock,
             notices.of_parked,
+            watch=metrics.entry,
         )
         setup = SetupChannel(
             admin=doors.admin,
@@ -166,8 +170,10 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                 clock=clock,
             )
 
-        routes = _routes(bot, doors, letters, office.house, edge, forms, t=t, guesses=guesses)
-        await stack.enter_async_context(serving(application(routes), settings.server.host, settings.server.port))
+        counted = _metrics_page(bot, doors, metrics, guesses)
+        routes = _routes(bot, doors, letters, office.house, edge, forms, counted, t=t, guesses=guesses)
+        served = application(routes, watch=metrics.request)
+        await stack.enter_async_context(serving(served, settings.server.host, settings.server.port))
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
             others = [tasks.create_task(one) for one in (listener.run(), beginning(), _follow(doors.changed, live))]
@@ -195,7 +201,7 @@ def _routes(
     doors: Doors,
     letters: Letters,
     house: House,
-    *parts: Webhooks | Forms,
+    *parts: Webhooks | Forms | MetricsPage,
     t: Translator,
     guesses: Guesses,
 ) -> list[web.RouteDef]:
@@ -217,6 +223,27 @@ def _routes(
     health = HealthPages(bot.health, doors.vault.proof)
     routes = [route for part in (*parts, api, sign_ups, health) for route in part.routes()]
     return [*routes, *OpenApi(routes, version=VERSION, public_url=house.public_url).routes()]
+
+
+def _metrics_page(bot: Bot, doors: Doors, metrics: Metrics, guesses: Guesses) -> MetricsPage:
+    async def look() -> State:
+        return State(
+            ready=bot.ready.is_set(),
+            connected=bot.listener is not None and bot.listener.connected,
+            connections=doors.stream.connections,
+            heard_at=doors.stream.heard_at,
+            backlog=await doors.journal.backlog(),
+            dead=(await doors.journal.counts())["dead"],
+        )
+
+    glance = Glance(look)
+
+    async def text() -> bytes:
+        return metrics.text(await glance.state())
+
+    server = bot.settings.server
+    token = server.metrics_token.get_secret_value()
+    return MetricsPage(text, token=token, public_url=server.public_url, guesses=guesses)
 
 
 def _letters(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> Letters:

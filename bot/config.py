@@ -82,9 +82,18 @@ class Server(_Section):
     public_url: str
     app_id: str = Field(default="whatsapp-360d-cloud", pattern=r"^[A-Za-z0-9_.-]+$")
     api_token: SecretStr = SecretStr("")
+    metrics_token: SecretStr = SecretStr("")
+    """Who may read `/metrics`. Empty: programs on this machine."""
     trusted_proxies: Annotated[list[str], NoDecode] = ["127.0.0.0/8", "::1"]
 
     _proxies = field_validator("trusted_proxies", mode="before")(_names)
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("must have 16 characters at least, or be empty: the address is open to the internet")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -13,6 +13,7 @@ import aiohttp
 
 from bot.callbacks import Callbacks
 from bot.config import RocketChat, Settings
+from bot.metrics import Metrics
 from bot.model import UserId
 from bot.ports import Alone, Clock, Journal, Registry
 from bot.rocketchat.credentials import Credentials, Login
@@ -49,14 +50,17 @@ class Doors:
     outgoing: Callbacks
 
 
-async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Doors:
+async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock, metrics: Metrics) -> Doors:
     vault = Vault(settings.storage.key_file)
-    stores = await open_stores(stack, settings.storage, vault, clock)
+    stores = await open_stores(stack, settings.storage, vault, clock, metrics.commit)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(
             # An idle connection is dropped before the other side does it: a send on a dying one would be unsure.
             connector=aiohttp.TCPConnector(limit=128, keepalive_timeout=4),
             cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[
+                metrics.tracing({settings.rocketchat.url: "rocketchat", settings.dialog360.base_url: "360dialog"})
+            ],
         )
     )
     url = settings.rocketchat.url

@@ -28,9 +28,9 @@ from bot.model import (
 from bot.ports_rocketchat import Heard, Json, Lost, Ready, Stream, Workspace, WorkspaceAdmin
 
 __all__ = [
-    "AppSettings", "Clock", "Condition", "Entry", "Finding", "Handler", "Heard", "Journal", "Json", "Kind", "Lost",
-    "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "Verdict", "WhatsApp",
-    "Workspace", "WorkspaceAdmin",
+    "AppSettings", "Backlog", "Clock", "Condition", "Entry", "Finding", "Handler", "Heard", "Journal", "Json", "Kind",
+    "Lost", "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "Verdict",
+    "WhatsApp", "Workspace", "WorkspaceAdmin",
 ]  # fmt: skip
 
 
@@ -110,6 +110,14 @@ class Stored:
     closed_at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits of one kind. `oldest`: unix seconds at which the first of it entered."""
+
+    waiting: int
+    oldest: float
+
+
 class Journal(Protocol):
     """Durable memory of everything that entered. Every method that changes something returns after the disk has it."""
 
@@ -165,6 +173,9 @@ class Journal(Protocol):
 
     async def counts(self) -> Mapping[str, int]:
         """`waiting`, `done`, `dead`."""
+
+    async def backlog(self) -> Mapping[Kind, Backlog]:
+        """What waits, by kind; looks at everything that waits, so it is asked now and then, not with every message."""
 
     async def conversation(self, number: NumberId, contact: ContactId) -> Conversation | None:
         """By contact id, or by the phone or user id that a conversation of this number is also known under."""

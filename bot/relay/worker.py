@@ -20,9 +20,17 @@ from bot.relay.retry import Again, Confirm, Decision, Park, decide
 
 log = logging.getLogger(__name__)
 
+Watch = Callable[[Kind, str, float], None]
+"""Told of an entry's kind, what became of it (done, again, unsure, dead) and its age in seconds."""
+_OUTCOMES: Mapping[type[Decision], str] = {Again: "again", Confirm: "unsure", Park: "dead"}
+
 LIMIT = 64
 """Lanes that are worked on together."""
 _WAIT = 60.0
+
+
+def _unwatched(kind: Kind, outcome: str, age: float) -> None:
+    """Nobody counts."""
 
 
 class Worker:
@@ -37,13 +45,16 @@ class Worker:
         handlers: Mapping[Kind, Handler],
         clock: Clock,
         notices: Callable[[Entry, Exception], Sequence[Entry]],
+        *,
         limit: int = LIMIT,
+        watch: Watch = _unwatched,
     ) -> None:
         self._journal = journal
         self._handlers = handlers
         self._clock = clock
         self._notices = notices
         self._limit = limit
+        self._watch = watch
         self._busy: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -95,12 +106,14 @@ class Worker:
         except (TypeError, ValueError) as error:  # what the handler returned cannot be stored: its bug
             await self._judge(entry, error)
         else:
+            self._watch(entry.kind, "done", self._clock.now() - entry.first_at)
             log.debug("%s done", masked(entry.key))
 
     async def _judge(self, entry: Entry, error: Exception) -> None:
         age = self._clock.now() - entry.first_at
         decision = decide(error, tries=entry.tries, age=age, confirming=entry.confirming)
         _tell(entry, error, decision)
+        self._watch(entry.kind, _OUTCOMES[type(decision)], age)
         match decision:
             case Again(after, why):
                 await _to_the_end(self._journal.again(entry, after, why))

@@ -79,6 +79,10 @@ class Realtime:
         self._backlog = backlog
         self._chance = chance or random.SystemRandom()
         self._talk: _Talk | None = None
+        self.connections = 0
+        """That became ready so far."""
+        self.heard_at = 0.0
+        """Unix seconds of the last frame; 0: none yet."""
         self._ready_at = math.inf
         self._told = False
         self._renewed = False
@@ -145,9 +149,12 @@ class Realtime:
                 await talk.send(talk.ddp.connect())
                 async with asyncio.timeout(self._answer) as until_ready:
                     while True:
-                        for event in await talk.receive(self._silence, self._patience):
+                        events = await talk.receive(self._silence, self._patience)
+                        self.heard_at = self._clock.now()
+                        for event in events:
                             if isinstance(event, Ready):
                                 until_ready.reschedule(None)
+                                self.connections += 1
                                 self._talk, self._ready_at = talk, self._clock.now()
                                 self._told = self._renewed = False
                                 await queue.put(event)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from bot.storage.files import StorageError
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
+Watch = Callable[[int, float], None]
+"""Told in the writing thread of each commit: how many operations, how many seconds."""
 
 _LARGEST = 512
 """Operations in one commit: bounds how long the first of them waits for the last."""
@@ -47,8 +50,9 @@ class _Wish:
 class GroupCommit:
     """Owns the writing connection from `start` to `close`."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, watch: Watch | None = None) -> None:
         self._db = db
+        self._watch = watch
         self._path = path
         self._wishes: SimpleQueue[_Wish | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -88,7 +92,10 @@ class GroupCommit:
                 wish = self._wishes.get()
             going = wish is not None
             if batch:
+                began = time.perf_counter()
                 self._commit(batch)
+                if self._watch is not None:
+                    self._watch(len(batch), time.perf_counter() - began)
                 try:
                     self._loop.call_soon_threadsafe(_settle, batch)
                 except RuntimeError:

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bot.errors import Busy
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Clock, Entry, Outcome, Step, Stored
+from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
 from bot.storage import journal_postgres_tables as tables
 from bot.storage.files import StorageError
 from bot.storage.journal_postgres_tables import plain
-from bot.storage.journal_rows import Values, conversation_of, pair_of, stored_of, written
+from bot.storage.journal_rows import BACKLOG, Values, backlog_of, conversation_of, pair_of, stored_of, written
 from bot.storage.journal_tables import Sealed
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING, short
@@ -194,6 +194,9 @@ class PostgresJournal:
     async def counts(self) -> Mapping[str, int]:
         [row] = await self._rows(tables.COUNTS)
         return dict(row.items())
+
+    async def backlog(self) -> Mapping[Kind, Backlog]:
+        return backlog_of(await self._rows(BACKLOG))
 
     # --- conversations, pairs, marks --------------------------------------------------------------------------------
 

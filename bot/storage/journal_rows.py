@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Entry, Step, Stored
+from bot.ports import Backlog, Entry, Kind, Step, Stored
 
 
 class Row(Protocol):
@@ -19,6 +19,15 @@ class Row(Protocol):
 Values = tuple[Any, ...]
 
 _INT64 = 2**63 - 1
+
+
+BACKLOG = """
+    SELECT kind, count(*) AS waiting, min(first_at) AS oldest FROM entries WHERE state = 'waiting' GROUP BY kind
+"""
+
+
+def backlog_of(rows: Iterable[Row]) -> dict[Kind, Backlog]:
+    return {row["kind"]: Backlog(int(row["waiting"]), float(row["oldest"])) for row in rows}
 
 
 def storable(text: str) -> str:

@@ -17,11 +17,21 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Clock, Entry, Outcome, Step, Stored
+from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
 from bot.storage import journal_tables as tables
 from bot.storage.files import FolderLock, StorageError, make_private_folder
-from bot.storage.group_commit import GroupCommit, Operation
-from bot.storage.journal_rows import Row, conversation_of, new_values, pair_of, storable, stored_of, written
+from bot.storage.group_commit import GroupCommit, Operation, Watch
+from bot.storage.journal_rows import (
+    BACKLOG,
+    Row,
+    backlog_of,
+    conversation_of,
+    new_values,
+    pair_of,
+    storable,
+    stored_of,
+    written,
+)
 from bot.storage.journal_schema import open_journal
 from bot.storage.secrets import Vault
 from bot.storage.waiting import first_of
@@ -41,11 +51,12 @@ class SqliteJournal:
     method raises StorageError when the disk or the file fails.
     """
 
-    def __init__(self, folder: Path, vault: Vault, clock: Clock) -> None:
+    def __init__(self, folder: Path, vault: Vault, clock: Clock, watch: Watch | None = None) -> None:
         self._path = folder / FILE
         self._lock = FolderLock(folder)
         self._vault = vault
         self._clock = clock
+        self._watch = watch
         self._closing = AsyncExitStack()
         self._taking = asyncio.Lock()
         self._held: dict[str, int] = {}
@@ -66,7 +77,7 @@ class SqliteJournal:
             self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
             stack.callback(self._reading.close)
             stack.callback(self._reader.shutdown)
-            self._writer = GroupCommit(self._db, self._path)
+            self._writer = GroupCommit(self._db, self._path, self._watch)
             stack.push_async_callback(self._writer.close)
             await self._check_vault()
             self._closing = stack.pop_all()
@@ -164,6 +175,9 @@ class SqliteJournal:
 
     async def counts(self) -> Mapping[str, int]:
         return await self._read(tables.counts)
+
+    async def backlog(self) -> Mapping[Kind, Backlog]:
+        return backlog_of(await self._rows(BACKLOG))
 
     # --- conversations, pairs, marks --------------------------------------------------------------------------------
 

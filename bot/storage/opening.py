@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bot.config import Storage
 from bot.ports import Alone, Clock, Journal, Registry
 from bot.storage.files import FolderLock, make_private_folder
+from bot.storage.group_commit import Watch
 from bot.storage.journal_postgres import PostgresJournal
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.postgres import Database
@@ -26,10 +27,12 @@ class Stores:
     """Set when another bot may have changed the registry."""
 
 
-async def open_stores(stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock) -> Stores:
+async def open_stores(
+    stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock, watch: Watch | None = None
+) -> Stores:
     """Raises StorageError when they cannot be used."""
     if not config.database_url.get_secret_value():
-        journal = await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock))
+        journal = await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock, watch))
         return Stores(journal, TinyRegistry(config.data_dir / "registry.json", vault))
     await asyncio.to_thread(make_private_folder, config.data_dir)
     lock = FolderLock(config.data_dir)  # files on their way are in it

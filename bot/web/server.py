@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from bot.config import ConfigError
 from bot.web.connections import Connections, Limits
@@ -32,8 +34,15 @@ _HEADERS = {
 """Of every answer that does not say otherwise."""
 
 
-def application(routes: Iterable[web.RouteDef], limits: Limits | None = None) -> web.Application:
-    app = web.Application(client_max_size=LARGEST, middlewares=[_counted, _plain_failures])
+Watch = Callable[[str, str, int, float], None]
+"""Told of each answer: the pattern of its address, the method, the status, the seconds it took."""
+
+
+def application(
+    routes: Iterable[web.RouteDef], limits: Limits | None = None, watch: Watch | None = None
+) -> web.Application:
+    middlewares = [_counted, _plain_failures]
+    app = web.Application(client_max_size=LARGEST, middlewares=[_timed(watch), *middlewares] if watch else middlewares)
     app[CONNECTIONS] = Connections(limits or Limits())
     app.on_response_prepare.append(_finish)
     app.add_routes(routes)
@@ -88,6 +97,27 @@ def _protocol_log() -> logging.Logger:
     found = logging.getLogger(f"{__name__}.protocol")
     found.filters = [without_request]
     return found
+
+
+def _timed(watch: Watch) -> Middleware:
+    @web.middleware
+    async def timed(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        began, status = time.perf_counter(), 499
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        finally:
+            resource = request.match_info.route.resource
+            route = resource.canonical if resource is not None else "other"
+            watch(route, request.method if resource is not None else "other", status, time.perf_counter() - began)
+
+    return timed
 
 
 @web.middleware

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.ports import Entry, Journal, Outcome
+from bot.ports import Backlog, Entry, Journal, Outcome
 from tests.contract.journals import NOON, ManualClock, Store, entry, keys, take
 
 DONE = Outcome()
@@ -77,6 +77,19 @@ async def test_many_at_once_are_all_stored(journal: Journal) -> None:
 
     assert sum(new) == 40
     assert (await journal.counts())["waiting"] == 40
+
+
+async def test_what_waits_is_told_by_kind_with_the_time_of_the_first(journal: Journal, clock: ManualClock) -> None:
+    assert await journal.backlog() == {}
+
+    await journal.append(entry("a"), replace(entry("b", "other"), kind="wa.status"))
+    clock.advance(5)
+    await journal.append(entry("c", "third"))
+    assert await journal.backlog() == {"wa.message": Backlog(2, NOON), "wa.status": Backlog(1, NOON)}
+
+    for one in await journal.heads(10):
+        await (journal.park(one, "no") if one.key == "b" else journal.done(one, Outcome()))
+    assert await journal.backlog() == {}
 
 
 # --- order and holding ----------------------------------------------------------------------------------------------

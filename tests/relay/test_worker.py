@@ -221,3 +221,29 @@ async def test_logs_name_the_entry_and_neither_its_words_nor_phone_numbers(
     assert "wa:2 done" in caplog.text
     assert "491701234" not in caplog.text
     assert "my words" not in caplog.text
+
+
+async def test_whoever_counts_is_told_of_every_outcome_with_the_age(journal: Journal, clock: ManualClock) -> None:
+    told: list[tuple[str, str, float]] = []
+    fails = {"busy": Busy("later"), "unsure": Unsure("lost"), "no": WindowClosed("no")}
+
+    async def handle(entry: Entry) -> Outcome:
+        if entry.key in fails and not entry.tries:
+            raise fails[entry.key]
+        return Outcome()
+
+    everything = asyncio.Event()
+
+    def watch(kind: str, outcome: str, age: float) -> None:
+        told.append((kind, outcome, age))
+        if len(told) == 4:
+            everything.set()
+
+    await journal.append(*(entry(key, lane=key) for key in ("fine", *fails)))
+    async with at_work(Worker(journal, {"wa.message": handle}, clock, nobody, watch=watch)):
+        await asyncio.wait_for(everything.wait(), 5)
+
+    assert sorted((kind, outcome) for kind, outcome, _ in told) == [
+        ("wa.message", "again"), ("wa.message", "dead"), ("wa.message", "done"), ("wa.message", "unsure"),
+    ]  # fmt: skip
+    assert all(age >= 0 for _, _, age in told)
