@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 
 from bot import __doc__ as about
+from bot import logs
 from bot.cli.dead import DEAD
 from bot.cli.demo import DEMO
 from bot.cli.doctor import DOCTOR
@@ -28,10 +28,7 @@ SUBCOMMANDS = (
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     subcommand: Subcommand = options.subcommand
-    logging.basicConfig(
-        level=options.log_level or subcommand.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    logs.configure(options.log_level or subcommand.log_level, options.log_format or "text")
     try:
         return asyncio.run(_act(subcommand, options))
     except ConfigError as error:
@@ -51,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         description=(about or "").split("\n\n", maxsplit=1)[0],
         epilog="Start with `python -m bot demo`: it needs no account and nothing installed besides.",
     )
-    parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument(
+        "--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="default: [log] level of the configuration"
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), help="default: [log] format of the configuration")
     table = parser.add_subparsers(required=True, metavar="command")
     for subcommand in SUBCOMMANDS:
         subcommand.add_to(table)

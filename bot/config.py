@@ -127,6 +127,11 @@ class Server(_Section):
         return value
 
 
+class Log(_Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["text", "json"] = "text"
+
+
 class App(_Section):
     agents_display_info: Literal["none", "name", "username"] = "none"
     file_uploads_enabled: bool = True
@@ -169,6 +174,7 @@ class Settings(BaseSettings):
     rocketchat: RocketChat
     dialog360: Dialog360 = Dialog360()
     server: Server
+    log: Log = Log()
     app: App = App()
     storage: Storage = Storage()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bot import logs
 from bot.config import Settings, load
 
 Parser = argparse.ArgumentParser
@@ -48,5 +49,10 @@ class Subcommand:
 
 
 def settings(options: Options) -> Settings:
-    """Of a subcommand that takes `--config`. Raises ConfigError."""
-    return load(options.config)
+    """Of a subcommand that takes `--config`; from here on its log is as configured. Raises ConfigError."""
+    configured = load(options.config)
+    told = configured.log.level if options.subcommand.log_level == "INFO" else options.subcommand.log_level
+    logs.configure(
+        options.log_level or told, options.log_format or configured.log.format, logs.secrets_of(configured)
+    )
+    return configured

@@ -14,6 +14,7 @@ from contextlib import aclosing
 
 from bot.chatops import command
 from bot.errors import BotError, NotAllowed, Refused
+from bot.logs import about
 from bot.model import MessageId, RoomId, UserId
 from bot.ports import Clock, Entry, Heard, Journal, Json, Lost, Ready, Stream, Workspace
 from bot.relay.afterwards import Afterwards
@@ -105,6 +106,10 @@ class Listener:
             entries = [entry for one in heard for entry in self._entries(one)]
             if entries:
                 await self._journal.append(*entries)
+                if log.isEnabledFor(logging.DEBUG):
+                    for entry in entries:
+                        with about(entry.key):
+                            log.debug("stored %s", entry.kind)
             self._newest = max([self._newest, *(changed_at(one.message) for one in heard)])
             if not self._marked and not self._owes:
                 await self._mark_first(self._newest)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import BotError
+from bot.logs import about
 from bot.ports import Clock, Entry, Handler, Journal, Kind
 from bot.relay.masking import masked
 from bot.relay.retry import Again, Confirm, Decision, Park, decide
@@ -89,6 +90,10 @@ class Worker:
         await asyncio.gather(finished, over, return_exceptions=True)
 
     async def _work(self, entry: Entry) -> None:
+        with about(entry.key):
+            await self._handle(entry)
+
+    async def _handle(self, entry: Entry) -> None:
         try:
             outcome = await self._handlers[entry.kind](entry)
         except asyncio.CancelledError as error:

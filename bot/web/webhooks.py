@@ -12,6 +12,7 @@ import logging
 
 from aiohttp import web
 
+from bot.logs import about
 from bot.ports import Clock, Journal, Registry
 from bot.web.guessing import Guesses
 from bot.whatsapp.envelope import entries
@@ -52,5 +53,10 @@ class Webhooks:
         if self.closing:
             raise web.HTTPServiceUnavailable
         body = await request.read()
-        await self._journal.append(*entries(body, number.id, self._clock.now()))
+        found = entries(body, number.id, self._clock.now())
+        await self._journal.append(*found)
+        if log.isEnabledFor(logging.DEBUG):
+            for entry in found:
+                with about(entry.key):
+                    log.debug("stored %s", entry.kind)
         return web.Response(text="ok")

@@ -19,6 +19,7 @@ from bot.doctor.examine import examine
 from bot.ports import Finding
 from bot.stage import Stage, config_text, free_port, staged
 from bot.storage.journal_sqlite import FILE
+from tests.kept_logging import logging_kept
 from tests.postgres import server
 
 USUAL = {"slash_off", "address_loopback", "heard_never"}
@@ -95,7 +96,11 @@ async def test_the_command_line_has_three_ends(
 ) -> None:
     file = tmp_path / "config.toml"
     file.write_text(config_text(stage.settings), encoding="utf-8")
+    with logging_kept():
+        await three_ends(stage, capsys, file)
 
+
+async def three_ends(stage: Stage, capsys: pytest.CaptureFixture[str], file: Path) -> None:
     assert await asyncio.to_thread(main, ["doctor", "--config", str(file)]) == 0
     text = capsys.readouterr().out
     assert "→ Start it: `python -m bot run`" in text
@@ -107,7 +112,7 @@ async def test_the_command_line_has_three_ends(
     [blocked] = [one for one in told["checks"] if one["result"] == "problem"]
     assert blocked["check"] == f"number {stage.number.phone}" and blocked["cause"] and blocked["fix"]
 
-    assert await asyncio.to_thread(main, ["doctor", "--config", str(tmp_path / "none.toml")]) == 2
+    assert await asyncio.to_thread(main, ["doctor", "--config", str(file.with_name("none.toml"))]) == 2
 
 
 # --- Rocket.Chat ----------------------------------------------------------------------------------------------------

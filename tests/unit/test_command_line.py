@@ -1,11 +1,13 @@
 """The command line as a whole; what each subcommand does is tested where its subject is."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.__main__ import SUBCOMMANDS, main
+from tests.kept_logging import logging_kept
 
 CONFIG = """
 [rocketchat]
@@ -17,6 +19,13 @@ public_url = "https://bot.example.com"
 [storage]
 data_dir = "{folder}"
 """
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """The program sets up the log of its process, and here that is the test run's."""
+    with logging_kept():
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.ports_rocketchat",),
     ("bot.ports",),
     ("bot.whatsapp", "bot.rocketchat"),
-    ("bot.relay", "bot.chatops", "bot.metrics"),
+    ("bot.relay", "bot.chatops", "bot.metrics", "bot.logs"),
     ("bot.web", "commands"),
     ("bot.whatsapp.client", "bot.rocketchat.realtime", "bot.rocketchat.rest", "bot.rocketchat.livechat",
      "bot.rocketchat.credentials", "bot.rocketchat.http", "bot.rocketchat.files", "bot.storage", "bot.callbacks"),
