@@ -37,6 +37,7 @@ from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
 from bot.relay.api_token import api_token
 from bot.relay.auto_messages import AutoMessages
 from bot.relay.conversations import Conversations
+from bot.relay.echoes import Echoes
 from bot.relay.events import Events
 from bot.relay.gestures import Gestures
 from bot.relay.inbound import Inbound
@@ -302,6 +303,14 @@ def _handlers(
         app=app,
         t=t,
     )
+    echoes = Echoes(
+        registry=registry,
+        journal=journal,
+        workspace=doors.workspace,
+        conversations=conversations,
+        quotes=quotes,
+        t=t,
+    )
     gestures = Gestures(doors.workspace, quotes, lambda: bot.account.username if bot.account else "", t)
     return {
         "wa.message": Inbound(
@@ -315,7 +324,7 @@ def _handlers(
         ),
         "wa.media": media,
         "wa.status": Statuses(journal, endpoint),
-        "wa.other": Events(doors.journal, letters.templates),
+        "wa.other": Events(doors.journal, echoes, letters.templates),
         "rc.message": FormsFirst(bot.answers_form, bot.chat, outbound),
         "rc.closed": Closings(registry, journal, conversations),
         "rc.edited": AgentEdits(journal, conversations),

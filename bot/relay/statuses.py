@@ -43,6 +43,8 @@ class Statuses:
         pair = await self._journal.pair(status.wamid)
         if pair is None:
             return await self._early_or_foreign(entry, status)
+        if pair.entry.startswith("ot:"):
+            return Outcome({"ignored": "written on the phone of the business"})
         state = later(pair.state, status.state)
         if state == pair.state:
             if status.state == "deleted":  # it moves nothing, and is news all the same

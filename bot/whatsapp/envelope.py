@@ -127,7 +127,12 @@ class _Value:
         """The entry's `time` is part of the identity: a template may be paused twice, in the same words."""
         key = f"ot:{self.number}:{fingerprint([self.field, name, item, self.sent])}"
         body = {"item": item, "list": name, "metadata": metadata, "field": self.field}
-        return self._entry("wa.other", key, f"other:{self.number}", body)
+        lane = f"other:{self.number}"
+        if name == "message_echoes":  # in the order of what the customer writes
+            to = {"from": obj(item).get("to"), "from_user_id": obj(item).get("to_user_id")}
+            whose = identity(to, {})[0]
+            lane = f"in:{self.number}:{whose}" if whose else lane
+        return self._entry("wa.other", key, lane, body)
 
     def text(self, raw: str) -> Entry:
         body = {"text": raw[:_LONGEST_TEXT].replace("\x00", "�")}

@@ -56,6 +56,16 @@ def message(body: Mapping[str, Any]) -> Message:
     )
 
 
+def echo(body: Mapping[str, Any]) -> Message:
+    """A `wa.other` body of `message_echoes`: what the business wrote on its phone. `sender` is the customer it went to.
+
+    Meta: webhook field smb_message_echoes; `to` may be missing for people who show only a user name.
+    """
+    item = obj(body.get("item"))
+    there = {**item, "from": item.get("to"), "from_user_id": item.get("to_user_id")}
+    return message({"item": there, "at": body.get("at")})
+
+
 def status(body: Mapping[str, Any]) -> Status:
     """A `wa.status` body. The recipient is a phone, or a user id when WhatsApp does not tell the phone."""
     item = obj(body.get("item"))

@@ -137,6 +137,14 @@ def test_a_failed_status_and_one_nobody_knows_have_keys_of_their_own() -> None:
     assert [entry.key for entry in found] == ["st:w:sent", "st:w:failed", "st:w:in_orbit"]
 
 
+def test_an_echo_of_the_phone_waits_in_the_lane_of_its_customer() -> None:
+    echoes = [{"id": "a", "to": "491701234567"}, {"id": "b", "to_user_id": "DE.9"}, {"id": "c"}]
+    found = split(webhook(value(message_echoes=echoes), field="smb_message_echoes"))
+    assert [entry.lane for entry in found] == [
+        f"in:{NUMBER}:491701234567", f"in:{NUMBER}:DE.9", f"other:{NUMBER}",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["message_echoes", "calls", "groups", "user_preferences", "errors"])
 def test_lists_of_other_things_become_one_entry_per_item(name: str) -> None:
     found = split(webhook(value(**{name: [{"id": "a"}, {"id": "b"}, "c"]}), field="calls"))

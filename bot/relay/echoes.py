@@ -1,0 +1,72 @@
+"""What the business wrote on its own phone: shown to the agents in the customer's room, and sent to nobody.
+
+A number that is also used in the WhatsApp Business app reports what is written there (Meta: webhook field
+`smb_message_echoes`, coexistence). The bot says it, because neither the customer nor an agent wrote it here. Where no
+conversation is open it is only recorded: nobody has to answer what the business itself said, so no agent is called for
+it. It is paired like any message, so what the customer quotes or reacts to is found.
+"""
+
+from __future__ import annotations
+
+from bot.errors import NumberGone, Refused
+from bot.model import MessageId, NumberId, Pair, Post
+from bot.ports import Entry, Journal, Outcome, Registry, Workspace
+from bot.relay.conversations import Conversations
+from bot.relay.quotes import Quotes
+from bot.rocketchat.compose import as_lines, notice_id
+from bot.translations import Translate
+from bot.whatsapp import parse
+from bot.whatsapp.split import split
+
+_PIECE = 4000
+"""Rocket.Chat takes 5000 characters unless the workspace says otherwise; WhatsApp at most 4096 a message."""
+
+
+class Echoes:
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        journal: Journal,
+        workspace: Workspace,
+        conversations: Conversations,
+        quotes: Quotes,
+        t: Translate,
+    ) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._workspace = workspace
+        self._conversations = conversations
+        self._quotes = quotes
+        self._t = t
+
+    async def shown(self, entry: Entry) -> Outcome:
+        """Of a `wa.other` entry that is an echo. Repeatable."""
+        number = await self._registry.number(NumberId(entry.source))
+        if number is None:
+            raise NumberGone(entry.source)
+        message = parse.echo(entry.body)
+        if await self._journal.pair(message.id) is not None:
+            return Outcome({"what": "echo", "ignored": "its message is in the room already"})
+        conversation = await self._conversations.known(number, message.sender)
+        if conversation is None or conversation.room is None:
+            return Outcome({"what": "echo", "ignored": "no conversation is open"})
+        quote = await self._quotes.before(message, conversation)
+        words = as_lines(message, self._t, received_at=entry.first_at)
+        pieces = split(f"{self._t('room.from_phone')}\n{words}", _PIECE)
+        ids = [notice_id(f"{entry.key}#{part}") for part in range(len(pieces))]
+        try:
+            for part, (id, piece) in enumerate(zip(ids, pieces, strict=True)):
+                await self._workspace.say(conversation.room, MessageId(id), Post(piece if part else quote + piece))
+        except Refused as error:
+            return Outcome({"what": "echo", "refused": str(error)})
+        pair = Pair(
+            wamid=message.id,
+            message=ids[0],
+            room=conversation.room,
+            number=number.id,
+            contact=conversation.contact,
+            outbound=True,
+            entry=entry.key,
+        )
+        return Outcome({"what": "echo", "room": pair.room, "message": pair.message}, pairs=(pair,))
