@@ -8,6 +8,7 @@ import sys
 
 from bot import __doc__ as about
 from bot import logs
+from bot.cli.backup import BACKUP, RESTORE
 from bot.cli.dead import DEAD
 from bot.cli.demo import DEMO
 from bot.cli.doctor import DOCTOR
@@ -21,6 +22,8 @@ SUBCOMMANDS = (
     DEMO,
     DOCTOR,
     DEAD,
+    BACKUP,
+    RESTORE,
     KEYS,
 )
 

@@ -25,6 +25,8 @@ from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
 log = logging.getLogger(__name__)
 
 MARK = "heard"
+FLOOR = "nothing before"
+"""Mark of a restored journal: what agents wrote before this moment was sent by the bot that is gone."""
 MARGIN = 60.0
 """Seconds read again before the mark: link previews delay events by up to 10 s, and servers' clocks differ a little."""
 PERIOD = 180.0
@@ -66,6 +68,7 @@ class Listener:
         self._catch_up_now = asyncio.Event()
         self._newest = 0.0
         """The latest moment of the server's clock that was seen. The local clock may differ, and is never used."""
+        self._floor = 0.0
         self._owes = True
         """A gap has not been read over REST yet."""
         self._marked = False
@@ -76,6 +79,7 @@ class Listener:
         """Set once everything that was missed before this start has been read."""
 
     async def run(self) -> None:
+        self._floor = float(await self._journal.mark(FLOOR) or 0.0)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._store())
             tasks.create_task(self._catch_up_for_ever())
@@ -129,7 +133,7 @@ class Listener:
         return []
 
     def _is_news(self, message: Json) -> bool:
-        return changed_at({"ts": message.get("ts")}) > self._newest - _OLDEST_LIVE
+        return _written(message) > max(self._newest - _OLDEST_LIVE, self._floor)
 
     def _calls_the_bot(self, message: Json) -> bool:
         """An agent who calls the bot from a customer's room does not mean the customer."""
@@ -184,7 +188,7 @@ class Listener:
         for room in {*await self._form_rooms(), *([setup] if setup else [])}:
             missed = await self._workspace.messages_since(room, since)
             self._newest = max([self._newest, *map(changed_at, missed)])
-            young = [one for one in missed if changed_at({"ts": one.get("ts")}) > self._newest - _COMMAND_LIFE]
+            young = [one for one in missed if _written(one) > max(self._newest - _COMMAND_LIFE, self._floor)]
             entries = [for_bot(message, "p" if room == setup else "d", self._bot) for message in young]
             await self._journal.append(*(entry for entry in entries if entry is not None))
         if stored is None:
@@ -209,14 +213,18 @@ class Listener:
         entries: list[Entry] = []
         for found in messages:
             message = found
-            if was_edited(found) and changed_at({"ts": found.get("ts")}) >= since:
+            if was_edited(found) and _written(found) >= since:
                 message = {name: value for name, value in found.items() if name not in ("editedAt", "editedBy")}
-            if is_for_customer(message, self._bot):
+            if is_for_customer(message, self._bot) and _written(message) > self._floor:
                 called = self._calls_the_bot(message)
                 entry = for_bot(message, "l", self._bot) if called else for_customer(message)
                 entries += [entry] if entry is not None else []
             entries += self._afterwards.entries(message, self._bot)
         return entries
+
+
+def _written(message: Json) -> float:
+    return changed_at({"ts": message.get("ts")})
 
 
 def for_customer(message: Json) -> Entry:
