@@ -115,7 +115,7 @@ async def _play(stage: Stage, connected: dict[str, SandboxNumber], label: str, b
 async def _became(stage: Stage, key: str) -> str:
     """In words; empty when neither a line nor a reason is to be found."""
     assert stage.bot is not None
-    stored = await stage.bot.journal.closed(key, TIMEOUT)
+    stored = await stage.bot.journal.closed(key, 2 * TIMEOUT)  # a foreign status is looked for a while
     if stored is None:
         return ""
     result = stored.result
@@ -126,6 +126,9 @@ async def _became(stage: Stage, key: str) -> str:
         return "agent reads: " + "\n                           ".join("".join(shown).splitlines()) if shown else ""
     if "state" in result:
         return f"status recorded: {result['state']}"
+    if result.get("told"):
+        where = "the agent's room" if result["told"] in stage.rc.rooms else "the setup channel"
+        return f"told in {where}: {result['what']}"
     if result.get("what"):
         return f"recorded, nothing for an agent to see: news about {result['what']}"
     return f"not shown: {result['ignored']}" if result.get("ignored") else ""

@@ -90,8 +90,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    latitude: float
-    longitude: float
+    """A place on the map; without coordinates it is only described."""
+
+    latitude: float | None
+    longitude: float | None
     name: str = ""
     address: str = ""
     url: str = ""

@@ -13,6 +13,8 @@ from bot.relay.echoes import Echoes
 from bot.relay.notices import SETUP, notice
 from bot.relay.templates import Templates
 from bot.whatsapp import parse
+from bot.whatsapp.markup import inert_line
+from bot.whatsapp.raw import identity, obj, text
 
 
 class Events:
@@ -28,8 +30,8 @@ class Events:
         if what == "echo" and entry.body.get("list"):
             return await self._echoes.shown(entry)
         if what == "call":
-            await self._call(entry)
-        elif what.startswith("template_"):
+            return await self._call(entry)
+        if what.startswith("template_"):
             await self._templates.outdate()
         elif what == "error":
             day = int(entry.first_at) // 86400
@@ -39,16 +41,22 @@ class Events:
                     number=f"+{entry.source}", said=detail,
                 )
             )  # fmt: skip
+            return Outcome({"what": what, "told": "setup channel"})
         return Outcome({"what": what})
 
-    async def _call(self, entry: Entry) -> None:
-        item = entry.body.get("item")
-        if not isinstance(item, dict) or not item.get("from") or item.get("event", "connect") != "connect":
-            return
-        caller = str(item["from"])
-        conversation = await self._journal.conversation(NumberId(entry.source), ContactId(caller))
-        if conversation is not None and conversation.room is not None:
-            told = notice(entry.key, conversation.room, "notice.called")
-        else:
-            told = notice(entry.key, SETUP, "notice.called_unknown", contact=f"+{caller}", number=f"+{entry.source}")
+    async def _call(self, entry: Entry) -> Outcome:
+        """A customer's call is told once, when it comes in: to their agent, else in the setup channel."""
+        item = obj(entry.body.get("item"))
+        contact, phone, user_id = identity(item, {})
+        ours = text(item.get("direction")).upper() == "BUSINESS_INITIATED"
+        if not contact or ours or text(item.get("event")) not in ("", "connect"):
+            return Outcome({"what": "call"})
+        for name in filter(None, (contact, user_id)):
+            conversation = await self._journal.conversation(NumberId(entry.source), ContactId(name))
+            if conversation is not None and conversation.room is not None:
+                await self._journal.append(notice(entry.key, conversation.room, "notice.called"))
+                return Outcome({"what": "call", "told": conversation.room})
+        who = phone or inert_line(contact, 80)
+        told = notice(entry.key, SETUP, "notice.called_unknown", contact=who, number=f"+{entry.source}")
         await self._journal.append(told)
+        return Outcome({"what": "call", "told": "setup channel"})

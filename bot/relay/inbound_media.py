@@ -119,8 +119,10 @@ class InboundMedia:
     async def show(self, entry: Entry, number: Number, message: Message, media: Media, quoted: str = "") -> Shown:
         """In the message's place: the file, or a line instead of it. `quoted` stands in front of either."""
         words = quoted + as_lines(message, self._t, received_at=entry.first_at)
-        if media.problem or not media.media_id:
+        if media.problem:
             return await self._line(entry, number, message, words)
+        if not media.media_id:  # nothing to ask WhatsApp for
+            return await self._line(entry, number, message, words, self._missing(NotFound("no media id")))
         try:
             beside = quoted + beside_file(message, self._t, entry.first_at)
             return await self._file(entry, number, message, media, beside)

@@ -172,8 +172,10 @@ def _lines(part: Part, t: Translate) -> Iterator[str]:  # noqa: PLR0912 - a tabl
         case Unsupported(what, detail):
             yield t("room.unsupported_kind", what=_line(what)) if what else t("room.unsupported")
             yield _line(detail)
-        case Unknown(kind, _):
+        case Unknown(kind, raw):
             yield t("room.unknown", kind=_line(kind) or "?")
+            content = raw.get(kind) or ""
+            yield _line(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False))
 
 
 def _media(media: Media, t: Translate) -> Iterator[str]:
@@ -211,8 +213,9 @@ def _location(place: Location, t: Translate) -> Iterator[str]:
     name = _line(place.name)
     yield t("room.place", name=name) if name else t("room.location")
     yield _line(place.address)
-    at = f"mlat={place.latitude:.6f}&mlon={place.longitude:.6f}"
-    yield f"https://www.openstreetmap.org/?{at}#map=17/{place.latitude:.6f}/{place.longitude:.6f}"
+    if place.latitude is not None and place.longitude is not None:
+        at = f"mlat={place.latitude:.6f}&mlon={place.longitude:.6f}"
+        yield f"https://www.openstreetmap.org/?{at}#map=17/{place.latitude:.6f}/{place.longitude:.6f}"
     yield _link(place.url)
 
 

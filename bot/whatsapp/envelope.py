@@ -60,6 +60,10 @@ def _split(body: bytes, number: str, received_at: float) -> Iterator[Entry]:
 
 def _values(data: object) -> Iterator[tuple[str, object, object]]:
     """Each `field`, `value` and the `time` of its entry. A level that is missing or no object is itself the value."""
+    if isinstance(data, list) and any(isinstance(one, dict) for one in data):
+        for one in data:
+            yield from _values(one) if isinstance(one, dict) else [("", one, None)]
+        return
     if not isinstance(data, dict) or not items(data.get("entry")):
         yield "", data, None
         return
@@ -69,8 +73,9 @@ def _values(data: object) -> Iterator[tuple[str, object, object]]:
             yield "", entry, obj(entry).get("time")
         for change in changes:
             field = text(obj(change).get("field"))
-            value = obj(change).get("value")
-            yield field, value if isinstance(value, dict) and value else change, entry.get("time")
+            values = [value for value in items(obj(change).get("value")) if isinstance(value, dict) and value]
+            for value in values or [change]:
+                yield field, value, entry.get("time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,11 @@ class _Value:
         metadata = value.get("metadata")
         messages, statuses = items(value.get("messages")), items(value.get("statuses"))
         others: list[tuple[str, object]] = []
+        echoes = self.field.endswith("message_echoes")  # the business wrote them, under whatever key they stand
         for item in messages:
-            if isinstance(item, dict):
+            if echoes:
+                others.append(("message_echoes", item))
+            elif isinstance(item, dict):
                 yield self.message(item, value, alone=len(messages) == 1)
             else:
                 others.append(("messages", item))

@@ -48,7 +48,9 @@ def parts(
 ) -> tuple[Part, ...]:
     """At least one part. `beside` are the errors that stand next to the message in the webhook, not in it."""
     errors = wire_errors(item.get("errors"))
-    kind = text(item.get("type")) or next((kind for kind in _KINDS if kind in item), "")
+    kind = text(item.get("type")).strip().lower()
+    if kind not in _WORDS:
+        kind = next((known for known in _KINDS if known in item), kind)
     part = None if kind == "edit" and inside_edit else _read(kind, item, errors)
     if part is None:
         detail = words(errors or beside)
@@ -67,6 +69,8 @@ def _read(kind: str, item: Mapping[str, Any], errors: tuple[WireError, ...]) -> 
         return _media(kind, item.get(kind), errors)
     if kind in ("unsupported", "unknown"):  # the older spelling is "unknown"
         return Unsupported(line(obj(item.get("unsupported")).get("type")), words(errors))
+    if kind == "ephemeral":  # a disappearing message of on-premise times: announced without its content
+        return Unsupported(kind, words(errors))
     if kind == "request_welcome":
         return Notice("request_welcome")
     if kind == "system":
@@ -76,8 +80,8 @@ def _read(kind: str, item: Mapping[str, Any], errors: tuple[WireError, ...]) -> 
 
 
 def _text(value: object) -> Part | None:
-    body = text(obj(value).get("body"))
-    return Text(body if body.strip() else "") if isinstance(value, dict) else None
+    body = text(value) or text(obj(value).get("body"))
+    return Text(body if body.strip() else "") if body or isinstance(value, dict) else None
 
 
 # --- media ----------------------------------------------------------------------------------------------------------
@@ -125,12 +129,11 @@ def _file_name(name: str) -> str:
 
 def _location(value: object) -> Part | None:
     place = obj(value)
+    name, address, url = line(place.get("name")), line(place.get("address"), 1000), line(place.get("url"), 2000)
     latitude, longitude = number(place.get("latitude")), number(place.get("longitude"))
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
-        return None
-    return Location(
-        latitude, longitude, line(place.get("name")), line(place.get("address"), 1000), line(place.get("url"), 2000)
-    )
+        return Location(None, None, name, address, url) if name or address or url else None
+    return Location(latitude, longitude, name, address, url)
 
 
 def _contacts(value: object) -> Part | None:
@@ -294,4 +297,5 @@ _READERS: Mapping[str, Callable[[object], Part | None]] = {
     "revoke": _revoke,
 }
 _KINDS = (*_READERS, *_MEDIA, "system", "unsupported")
-"""Also the order in which an item without `type` is tried."""
+"""Also the order in which an item is tried whose `type` is missing or unheard of."""
+_WORDS = frozenset((*_KINDS, "unknown", "ephemeral", "request_welcome"))

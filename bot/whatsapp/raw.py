@@ -94,13 +94,16 @@ def identity(item: Mapping[str, Any], contact: Mapping[str, Any]) -> tuple[Conta
     """Who wrote: contact id, phone with plus or empty, user id or empty.
 
     People with a user name may come without `from` and `wa_id`, and some senders put the user id into these fields, so
-    a phone is what looks like one (Meta: whatsapp/business-scoped-user-ids).
+    a phone is what looks like one (Meta: whatsapp/business-scoped-user-ids). A system message that says that somebody's
+    user id changed names them in itself alone.
     """
-    names = [short_id(item.get("from")), short_id(contact.get("wa_id"))]
+    system = obj(item.get("system"))
+    names = [short_id(one) for one in (item.get("from"), contact.get("wa_id"), system.get("customer"))]
+    ids = [short_id(one) for one in (item.get("from_user_id"), contact.get("user_id"), system.get("previous_user_id"))]
     digits = next(filter(None, map(phone_digits, names)), "")
-    user_ids = [short_id(item.get("from_user_id")), short_id(contact.get("user_id")), *filter(is_user_id, names)]
-    user_id = next(filter(None, user_ids), "")
-    return ContactId(digits or user_id or next(filter(None, names), "")), f"+{digits}" if digits else "", user_id
+    user_id = next(filter(is_user_id, [*ids, *names]), "")
+    known = digits or user_id or next(filter(None, [*names, *ids]), "")
+    return ContactId(known), f"+{digits}" if digits else "", user_id
 
 
 def wire_errors(value: object) -> tuple[WireError, ...]:

@@ -304,7 +304,7 @@ def test_file_names_hold_no_path_and_no_tricks(name: Any, clean: str) -> None:
     "item",
     [
         {"type": "hologram", "hologram": {"x": 1}}, {"type": "text"},
-        {"type": "text", "text": "x"}, {"type": "location", "location": {"latitude": "NaN", "longitude": 1}},
+        {"type": "text", "text": ["x"]}, {"type": "location", "location": {"latitude": "NaN", "longitude": 1}},
         {"type": "location", "location": {"latitude": 1e30, "longitude": 1}}, {"type": "contacts", "contacts": []},
         {"type": "image", "image": None}, {"type": "revoke"}, {"type": "edit", "edit": {}}, {"type": None}, {},
         {"type": "system", "system": {}}, {"type": "interactive", "interactive": {"type": "new_reply"}},
