@@ -8,6 +8,7 @@ import sys
 
 from bot import __doc__ as about
 from bot import logs
+from bot.cli.audit import AUDIT
 from bot.cli.backup import BACKUP, RESTORE
 from bot.cli.dead import DEAD
 from bot.cli.demo import DEMO
@@ -24,6 +25,7 @@ SUBCOMMANDS = (
     DEAD,
     BACKUP,
     RESTORE,
+    AUDIT,
     KEYS,
 )
 

@@ -35,6 +35,7 @@ from bot.ports import Clock, Handler, Journal, Kind
 from bot.relay import notices
 from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
 from bot.relay.api_token import api_token
+from bot.relay.audit import Audit
 from bot.relay.auto_messages import AutoMessages
 from bot.relay.conversations import Conversations
 from bot.relay.echoes import Echoes
@@ -130,9 +131,12 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             setup_room=lambda: bot.setup_room,
             form_rooms=sessions.rooms,
         )
+        handlers = _handlers(
+            bot, doors, live, conversations=conversations, quotes=quotes, letters=letters, clock=clock, t=t
+        )
         worker = Worker(
             doors.journal,
-            _handlers(bot, doors, live, conversations=conversations, quotes=quotes, letters=letters, clock=clock, t=t),
+            {**handlers, "audit": office.audit},
             clock,
             notices.of_parked,
             watch=metrics.entry,
@@ -172,7 +176,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             )
 
         counted = _metrics_page(bot, doors, metrics, guesses)
-        routes = _routes(bot, doors, letters, office.house, edge, forms, counted, t=t, guesses=guesses)
+        routes = _routes(bot, doors, letters, office, edge, forms, counted, t=t, guesses=guesses)
         served = application(routes, watch=metrics.request)
         await stack.enter_async_context(serving(served, settings.server.host, settings.server.port))
         async with asyncio.TaskGroup() as tasks:
@@ -201,12 +205,13 @@ def _routes(
     bot: Bot,
     doors: Doors,
     letters: Letters,
-    house: House,
+    office: Office,
     *parts: Webhooks | Forms | MetricsPage,
     t: Translator,
     guesses: Guesses,
 ) -> list[web.RouteDef]:
     """Every address that the bot answers."""
+    house = office.house
     api = TemplateApi(
         registry=doors.registry,
         journal=doors.journal,
@@ -217,6 +222,7 @@ def _routes(
         setup_channel=bot.settings.rocketchat.setup_channel,
         closing=lambda: any(isinstance(part, Webhooks) and part.closing for part in parts),
         guesses=guesses,
+        audit=office.audit,
     )
     sign_ups = SignUps(
         app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t, guesses=guesses
@@ -363,6 +369,7 @@ def _office(
         examine=lambda: examine(settings, clock),
         templates=letters.templates,
         orders=letters.orders,
+        audit=Audit(doors.journal, clock, doors.vault.derive),
         customer_of=conversations.of_room,
         commands=commands.ALL,
     )

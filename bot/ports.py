@@ -51,7 +51,7 @@ Kind = Literal[
     "wa.message", "wa.media", "wa.status", "wa.other",
     "rc.message", "rc.closed", "rc.edited", "rc.reaction",
     "chat.message", "form.submit", "notice", "auto.message", "status.callback",
-    "template.order", "template.send", "template.report",
+    "template.order", "template.send", "template.report", "audit",
 ]  # fmt: skip
 
 
@@ -164,6 +164,10 @@ class Journal(Protocol):
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
         """Waits until the entry is done or dead, at most `timeout` seconds; None when it still waits or is unknown."""
+
+    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
+        """Entries of the kind `audit`, the latest arrival first; only those that came before the one with that `seq`,
+        unless it is 0."""
 
     async def dead(self, limit: int = 100) -> list[Stored]: ...
 

@@ -3,6 +3,7 @@
 from bot.chatops.command import Command
 from commands import (
     account,
+    audit,
     connect,
     doctor,
     endpoints,
@@ -21,6 +22,7 @@ ALL: tuple[Command, ...] = (
     send_template.COMMAND,
     settings.COMMAND,
     doctor.COMMAND,
+    audit.COMMAND,
     support.COMMAND,
     help.COMMAND,
     account.COMMAND,

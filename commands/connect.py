@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.chatops.command import Command, Desk, Press, Reply, Value, Words, typed
+from bot.chatops.command import Act, Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Field, Form, Opening, Option, Review
 from bot.chatops.form import phone as as_phone
 from bot.errors import BotError, Invalid, Refused
@@ -116,7 +116,7 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
             await desk.registry.remove_number(wanted.id)
         raise
     await desk.registry.put_number(replace(wanted, connected_at=number.connected_at or desk.now))
-    return connected(wanted, health)
+    return replace(connected(wanted, health), did=Act("connect", {"number": wanted.phone}))
 
 
 def connected(number: Number, health: Health) -> Reply:

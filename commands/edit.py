@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.chatops.command import Desk, Press, Reply, Value, Words, typed
+from bot.chatops.command import Act, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Field, Form, Review
 from bot.errors import Invalid
 from bot.model import Health, Number, NumberId
@@ -89,9 +89,15 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     if health is not None:
         await register(desk, wanted)
     await desk.registry.put_number(wanted)
+    changed = [name for name in ("api_key", "department", *connect.MESSAGES) if _differs(number, wanted, name)]
+    act = Act("edit", {"number": number.phone, "changed": ", ".join(changed)})
     if health is None:
-        return Reply("edit.done", {"phone": number.phone}, buttons=(SHOW,))
-    return Reply("edit.done_key", {"phone": number.phone, "health": health_words(health)}, buttons=(SHOW,))
+        return Reply("edit.done", {"phone": number.phone}, buttons=(SHOW,), did=act)
+    return Reply("edit.done_key", {"phone": number.phone, "health": health_words(health)}, buttons=(SHOW,), did=act)
+
+
+def _differs(number: Number, wanted: Number, name: str) -> bool:
+    return bool(getattr(number, name) != getattr(wanted, name))
 
 
 async def _health(desk: Desk, number: Number, key: str) -> Health:
@@ -125,7 +131,8 @@ async def _review_return(desk: Desk, answers: Answers) -> Review:
 async def _return(desk: Desk, answers: Answers) -> Reply:
     number = await the_number(desk, answers)
     await register(desk, number)
-    return Reply("reconnect.done", {"phone": number.phone}, buttons=(SHOW,))
+    act = Act("reconnect", {"number": number.phone})
+    return Reply("reconnect.done", {"phone": number.phone}, buttons=(SHOW,), did=act)
 
 
 EDIT = Form(name="edit", questions=questions, review=review, submit=submit, checks={"api_key": connect.check_key})

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.chatops.command import Command, Desk, Press, Reply, Words, typed
+from bot.chatops.command import Act, Command, Desk, Press, Reply, Words, typed
 from bot.chatops.form import Answers, Field, Form, Opening, Review
 
 SHOW = Press(Words("endpoints.button"), typed("endpoints"))
 
 
 async def open_form(_: Desk, args: tuple[str, ...]) -> Opening:
-    return Opening(FORM)
+    return Opening(FORM, did=Act("endpoints"))
 
 
 async def questions(desk: Desk, _: Answers) -> Sequence[Field]:

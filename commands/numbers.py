@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from bot.chatops.command import SLASH, Command, Desk, Press, Reply, Value, Words, typed
+from bot.chatops.command import SLASH, Act, Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Form, Opening, Review, explain
 from bot.errors import BotError, KeyInvalid
 from bot.model import Number, NumberId
@@ -117,7 +117,8 @@ async def _review(desk: Desk, answers: Answers) -> Review:
 async def _remove(desk: Desk, answers: Answers) -> Reply:
     """Repeatable: a number that is gone already is what was wanted."""
     await desk.registry.remove_number(NumberId(answers["number"]))
-    return Reply("disconnect.done", {"phone": "+" + answers["number"]}, buttons=(CONNECT,))
+    phone = "+" + answers["number"]
+    return Reply("disconnect.done", {"phone": phone}, buttons=(CONNECT,), did=Act("disconnect", {"number": phone}))
 
 
 DISCONNECT = Form(name="disconnect", questions=nothing, review=_review, submit=_remove)

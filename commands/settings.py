@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from bot.chatops.command import SLASH, Command, Desk, Press, Reply, Value, Words, typed
+from bot.chatops.command import SLASH, Act, Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Field, Form, Opening, Option, Review, clean
 from bot.errors import Invalid
 from bot.ports import SettingValue
@@ -70,9 +70,10 @@ async def _set(desk: Desk, name: str, text: str) -> Reply:
         await desk.settings.reset(name)
     else:
         await _store(desk, name, "" if text.casefold() == "empty" and not field.required else clean(field, text))
+    act = Act("settings", {name: _text(desk, name) if name in desk.settings.chosen else "default"})
     key = "settings.set" if name in desk.settings.chosen else "settings.reset"
     values: dict[str, Value] = {"label": Words(f"settings.{name}"), "value": _shown(desk, name)}
-    return Reply(key, values, buttons=(Press(Words("settings.list_button"), typed("settings", "list")),))
+    return Reply(key, values, buttons=(Press(Words("settings.list_button"), typed("settings", "list")),), did=act)
 
 
 def _list(desk: Desk, only: str = "") -> Reply:
@@ -108,7 +109,8 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     for name in changed:
         await _store(desk, name, answers[name])
     show = (Press(Words("settings.list_button"), typed("settings", "list")),)
-    return Reply("settings.saved" if changed else "settings.unchanged", buttons=show)
+    act = Act("settings", {name: _text(desk, name) for name in changed})
+    return Reply("settings.saved" if changed else "settings.unchanged", buttons=show, did=act)
 
 
 async def _store(desk: Desk, name: str, answer: str) -> None:

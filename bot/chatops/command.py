@@ -19,6 +19,7 @@ from bot.ports import AppSettings, Condition, Finding, Registry, WhatsApp, Works
 
 if TYPE_CHECKING:
     from bot.chatops.form import Form, Opening
+    from bot.relay.audit import Audit
     from bot.relay.template_orders import Orders
     from bot.relay.templates import Templates
 
@@ -62,6 +63,15 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """What a person did, for the audit log. `what` is the command's or the form's name; `about` holds no secret, and no
+    text that is meant for customers. Phone numbers are masked by whoever stores it."""
+
+    what: str
+    about: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the bot answers. `layout` names a template that draws rows; without one the key's text is the answer.
 
@@ -75,6 +85,8 @@ class Reply:
     buttons: tuple[Press, ...] = ()
     link: str = ""
     layout: str = ""
+    did: Act | None = None
+    """What was done, for the audit log; None: nothing that it keeps. Not stored with a session."""
 
     def document(self) -> dict[str, Any]:
         """As JSON, for a stored session."""
@@ -173,6 +185,7 @@ class Desk:
     """Unix seconds."""
     templates: Templates
     orders: Orders
+    audit: Audit
     occasion: str = ""
     """Names what is being answered, and is the same when it is answered again after a crash."""
     customer: Conversation | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bot.chatops.command import (
     NAME,
     SLASH,
+    Act,
     Call,
     Desk,
     Person,
@@ -34,6 +35,7 @@ from bot.chatops.voice import Voice
 from bot.errors import BotError, NotForYou, NotFound, Refused
 from bot.model import ChatMessage
 from bot.ports import Entry, Outcome
+from bot.relay.audit import CHAT, REFUSED
 from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
 
@@ -169,12 +171,15 @@ class Dispatcher:
             await self._office.require(desk.person, command.roles, agents=agents)
             result = await command.open(desk, call.args)
         except NotForYou as error:
+            await self._office.audit.note(entry.key, Act(command.name), desk.person, origin=CHAT, result=REFUSED)
             await self._voice.say(entry, desk.room, Reply(error.sentence, error.values))
             return Outcome({"command": command.name, "did": "refused"})
         except BotError as error:
             log.warning("command %s could not be done: %s", command.name, error)
             await self._voice.say(entry, desk.room, Reply("command.failed", {"reason": explain(error)}))
             return Outcome({"command": command.name, "did": "failed"})
+        if result.did is not None:
+            await self._office.audit.note(entry.key, result.did, desk.person, origin=CHAT)
         if isinstance(result, Reply):
             await self._voice.say(entry, desk.room, result)
             return Outcome({"command": command.name})
@@ -193,6 +198,8 @@ class Dispatcher:
         except BotError as error:
             log.warning("a message with an API key could not be deleted: %s", error)
             gone = False
+        act = Act("key-typed-in-chat", {"message": "deleted" if gone else "kept"})
+        await self._office.audit.note(f"{entry.key} key", act, _author(message), origin=CHAT)
         buttons: tuple[Press, ...] = ()
         if session is not None and session.state == "open" and not self._sessions.is_over(session):
             async with self._sessions.hold(session.id):

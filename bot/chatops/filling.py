@@ -12,15 +12,16 @@ import re
 from collections.abc import Awaitable
 from dataclasses import replace
 
-from bot.chatops.command import Desk, Person, Press, Reply, Words, typed
+from bot.chatops.command import Act, Desk, Person, Press, Reply, Words, typed
 from bot.chatops.dialogue import CODE, ID_LENGTH, Dialogue, Turn, pick
 from bot.chatops.form import AT_SUMMARY, FormSession, Opening, explain
 from bot.chatops.office import Office
 from bot.chatops.sessions import Sessions
 from bot.chatops.voice import Voice
-from bot.errors import BotError, Invalid, NotFound
+from bot.errors import BotError, Invalid, NotForYou, NotFound
 from bot.model import RoomId
 from bot.ports import Entry, Outcome
+from bot.relay.audit import CHAT, DONE, FAILED, PAGE, REFUSED
 from bot.translations import Translate
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ class Filling:
         except BotError as error:
             log.warning("form %s could not be done: %s", session.form, error)
             failure = error
+        await self._note(entry, session, reply if failure is None else failure)
         async with self._sessions.hold(session.id):
             if failure is None:
                 session = self._sessions.touched(session).closed("done")
@@ -155,6 +157,18 @@ class Filling:
             await self._sessions.put(session)
         await self._voice.say(entry, session.room, reply)
         return Outcome({"form": session.form, "state": session.state})
+
+    async def _note(self, entry: Entry, session: FormSession, outcome: Reply | BotError) -> None:
+        """For the audit log, before the session forgets that it has to be done: what is repeated is noted once."""
+        origin = PAGE if entry.kind == "form.submit" else CHAT
+        act, result = Act(session.form.replace("_", "-")), DONE
+        if isinstance(outcome, BotError):
+            result = REFUSED if isinstance(outcome, NotForYou) else f"{FAILED}: {type(outcome).__name__}"
+        elif outcome.did is None:
+            return
+        else:
+            act = outcome.did
+        await self._office.audit.note(entry.key, act, session.person, origin=origin, result=result)
 
     def _opened_again(self, session: FormSession, failure: BotError) -> FormSession:
         session = replace(session, state="open", asking=AT_SUMMARY, problem=explain(failure))

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import phonenumbers
 
-from bot.chatops.command import Block, Desk, Person, Reply, Words, words_document, words_of
+from bot.chatops.command import Act, Block, Desk, Person, Reply, Words, words_document, words_of
 from bot.errors import BotError, Busy, Invalid, KeyInvalid, NotAllowed, NotForYou, NumberBlocked, Unpaid, Unsure
 from bot.model import RoomId, UserId
 from bot.translations import Translate
@@ -255,6 +255,8 @@ class Opening:
     about: Answers = field(default_factory=dict)
     answers: Answers = field(default_factory=dict)
     """What the call itself has answered already."""
+    did: Act | None = None
+    """For the audit log, when to look at the form is worth a record."""
 
 
 # --- how far somebody has come --------------------------------------------------------------------------------------

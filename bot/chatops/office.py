@@ -9,6 +9,7 @@ from bot.chatops.form import CUSTOMER, Form, FormSession
 from bot.errors import NotForYou
 from bot.model import Conversation, RoomId
 from bot.ports import AppSettings, Clock, Condition, Finding, Registry, WhatsApp, Workspace
+from bot.relay.audit import Audit
 from bot.relay.template_orders import Orders
 from bot.relay.templates import Templates
 
@@ -33,6 +34,7 @@ class Office:
         examine: Callable[[], Awaitable[list[Finding]]],
         templates: Templates,
         orders: Orders,
+        audit: Audit,
         customer_of: Callable[[RoomId], Awaitable[Conversation | None]],
         commands: Sequence[Command],
     ) -> None:
@@ -47,6 +49,7 @@ class Office:
         self._examine = examine
         self._templates = templates
         self._orders = orders
+        self.audit = audit
         self.customer_of = customer_of
         self._forms = {form.name: form for command in commands for form in command.forms}
         self._command_of = {form.name: command.name for command in commands for form in command.forms}
@@ -81,6 +84,7 @@ class Office:
             now=self._clock.now(),
             templates=self._templates,
             orders=self._orders,
+            audit=self.audit,
             occasion=occasion,
             customer=customer,
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from bot.chatops.command import Block, Desk, Reply, Value, Words
+from bot.chatops.command import Act, Block, Desk, Reply, Value, Words
 from bot.chatops.form import Answers, Field, Kind, Option, Uploaded
 from bot.chatops.template_reports import report, report_entry
 from bot.errors import Invalid
@@ -200,13 +200,14 @@ async def send(desk: Desk, number: Number, template: Template, to: Sequence[str]
         by=desk.person.name or desk.person.username,
         room=desk.room,
     )
+    act = Act("send-template", {"template": template.name, "number": number.phone, "recipients": len(to)})
     if not order.few:
         await desk.orders.give(order, report_entry(order))
-        return Reply("send_template.under_way", {"template": template.name, "n": len(to)})
+        return Reply("send_template.under_way", {"template": template.name, "n": len(to)}, did=act)
     await desk.orders.give(order)
     results = await desk.orders.results(order, _PATIENCE)
     if any(result.state == "waiting" for result in results):
         await desk.orders.give(order, report_entry(order))
     [reply] = report(order, results)
     values: dict[str, Value] = {**reply.values, "preview": Block(order.preview)}
-    return Reply(reply.key, values, reply.rows, layout=reply.layout)
+    return Reply(reply.key, values, reply.rows, layout=reply.layout, did=act)

@@ -6,7 +6,10 @@ import sys
 from datetime import UTC, datetime
 
 from bot import app
+from bot.chatops.command import Act
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.doors import SystemClock
+from bot.relay.audit import by_operator
 
 
 def _options(parser: Parser) -> None:
@@ -21,6 +24,8 @@ async def _dead(options: Options) -> int:
         for letter in letters:
             when = datetime.fromtimestamp(letter.closed_at, UTC).strftime("%Y-%m-%d %H:%M")
             again = letter.entry.key in wanted and await journal.retry(letter.entry.key)
+            if again:
+                await journal.append(by_operator(Act("retry", {"entry": letter.entry.key}), SystemClock()))
             print(f"{when}  {letter.entry.key}  {letter.why}{'  → waits again' if again else ''}")
         if not letters:
             print("No dead letters: everything that entered was delivered or still waits.")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from bot import app
+from bot.chatops.command import Act
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.doors import SystemClock
+from bot.relay.audit import by_operator
 from bot.storage import rotation
 from bot.storage.rotation import NotEverywhere, Sealed
 from bot.storage.secrets import Vault, key_name
@@ -20,7 +24,8 @@ def _options(parser: Parser) -> None:
 
 
 async def _keys(options: Options) -> int:
-    storage = settings(options).storage
+    config = settings(options)
+    storage = config.storage
     vault = await asyncio.to_thread(Vault, storage.key_file)
     async with rotation.opened(storage, vault) as store:
         try:
@@ -41,6 +46,9 @@ async def _keys(options: Options) -> int:
                 f"key file {vault.path} to each of them (they read it by themselves), then run this command again."
             )
             return 1
+    if options.what != "show":
+        async with app.stored(config) as journal:
+            await journal.append(by_operator(Act(f"keys-{options.what}"), SystemClock()))
     return 0
 
 

@@ -27,7 +27,16 @@ from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
 from bot.storage import journal_postgres_tables as tables
 from bot.storage.files import StorageError
 from bot.storage.journal_postgres_tables import plain
-from bot.storage.journal_rows import BACKLOG, Values, backlog_of, conversation_of, pair_of, stored_of, written
+from bot.storage.journal_rows import (
+    BACKLOG,
+    LAST_SEQ,
+    Values,
+    backlog_of,
+    conversation_of,
+    pair_of,
+    stored_of,
+    written,
+)
 from bot.storage.journal_tables import Sealed
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING, short
@@ -187,6 +196,9 @@ class PostgresJournal:
             self._watchers[name].discard(told)
             if not self._watchers[name]:
                 del self._watchers[name]
+
+    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
+        return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, limit)]
 
     async def dead(self, limit: int = 100) -> list[Stored]:
         return [stored_of(row) for row in await self._rows(tables.DEAD, limit)]

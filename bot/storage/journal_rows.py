@@ -18,7 +18,7 @@ class Row(Protocol):
 
 Values = tuple[Any, ...]
 
-_INT64 = 2**63 - 1
+LAST_SEQ = _INT64 = 2**63 - 1
 
 
 BACKLOG = """

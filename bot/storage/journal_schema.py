@@ -96,6 +96,7 @@ MIGRATIONS = (
 
     CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
+    "CREATE INDEX entries_audit ON entries (seq) WHERE kind = 'audit'",
 )
 """Step n leads from version n to n + 1 (`user_version`). A released step is never changed."""
 

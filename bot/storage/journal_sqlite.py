@@ -23,6 +23,7 @@ from bot.storage.files import FolderLock, StorageError, make_private_folder
 from bot.storage.group_commit import GroupCommit, Operation, Watch
 from bot.storage.journal_rows import (
     BACKLOG,
+    LAST_SEQ,
     Row,
     backlog_of,
     conversation_of,
@@ -168,6 +169,9 @@ class SqliteJournal:
             if not self._watchers[key]:
                 del self._watchers[key]
         return found if found is not None and found.state != "waiting" else None
+
+    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
+        return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, limit)]
 
     async def dead(self, limit: int = 100) -> list[Stored]:
         rows = await self._rows(tables.DEAD, limit)

@@ -36,6 +36,7 @@ CONVERSATION_BY_HASH = "SELECT * FROM conversations WHERE token_hash = ?"
 PAIR = "SELECT * FROM pairs WHERE wamid = ?"
 PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = ?"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = ?"
+AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < ? ORDER BY seq DESC LIMIT ?"
 DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT ?"
 
 

@@ -117,6 +117,7 @@ MIGRATIONS = (
         PRIMARY KEY (kind, id)
     );
     """,
+    "CREATE INDEX entries_audit ON entries (seq) WHERE kind = 'audit'",
 )
 """Step n leads from version n to n + 1 (`about`). A released step is never changed."""
 

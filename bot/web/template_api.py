@@ -23,11 +23,12 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import ValidationError
 
-from bot.chatops.command import House
+from bot.chatops.command import Act, House
 from bot.errors import BotError, Refused
 from bot.model import Department, Number
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.api_token import is_token
+from bot.relay.audit import API, Audit
 from bot.relay.targets import Target
 from bot.relay.template_orders import Order, Orders
 from bot.relay.templates import Templates
@@ -73,6 +74,7 @@ class TemplateApi:
         setup_channel: str,
         closing: Callable[[], bool],
         guesses: Guesses,
+        audit: Audit,
     ) -> None:
         self._registry = registry
         self._journal = journal
@@ -84,6 +86,7 @@ class TemplateApi:
         self._setup_channel = setup_channel
         self._closing = closing
         self._guesses = guesses
+        self._audit = audit
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(self._path, self.send)]
@@ -133,7 +136,9 @@ class TemplateApi:
             target=target,
             fingerprint=hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:32],
         )
-        if await self._orders.give(order):
+        about = {"template": template["name"], "number": number.phone, "recipients": len(recipients)}
+        act = Act("send-template", about)
+        if await self._orders.give(order, self._audit.entry(order.key, act, who="API", origin=API)):
             return
         earlier = await self._journal.find(order.key)
         known = (earlier.result or earlier.entry.body).get("fingerprint") if earlier is not None else None

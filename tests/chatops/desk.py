@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,8 @@ from bot.chatops.sessions import Sessions
 from bot.config import App
 from bot.errors import BotError, KeyInvalid
 from bot.model import Button, Conversation, Department, Health, MessageId, Post, RoomId, UserId
-from bot.ports import Condition, Entry, Finding, Json, Outcome, WhatsApp, Workspace
+from bot.ports import Condition, Entry, Finding, Journal, Json, Outcome, Stored, WhatsApp, Workspace
+from bot.relay.audit import Audit
 from bot.relay.live_settings import LiveSettings
 from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
@@ -130,6 +131,23 @@ class FakeOrders:
         return [Result(to, "sent") for to in order.recipients]
 
 
+class Notes:
+    """As much of a journal as the audit log needs: what was noted, once for each key."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+
+    async def append(self, *entries: Entry) -> int:
+        fresh = [one for one in entries if one.key not in self.entries]
+        for one in fresh:
+            self.entries[one.key] = replace(one, seq=len(self.entries) + 1)
+        return len(fresh)
+
+    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
+        latest = [Stored(one, "waiting") for one in reversed(self.entries.values()) if not before or one.seq < before]
+        return latest[:limit]
+
+
 class Scene:
     """The bot's chat side, and people who write to it. What the bot answered to a message is returned by `write`."""
 
@@ -139,6 +157,7 @@ class Scene:
         self.workspace = FakeWorkspace()
         self.whatsapp = FakeWhatsApp()
         self.orders = FakeOrders()
+        self.notes = Notes()
         self.customers: dict[RoomId, Conversation] = {}
         self.findings: list[Finding] = []
         self.count = 0
@@ -168,6 +187,7 @@ class Scene:
         self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC)
         self.settings = LiveSettings(self.registry, self.configured)
         whatsapp, t = cast(WhatsApp, self.whatsapp), translator("en")
+        self.audit = Audit(cast(Journal, self.notes), self.clock, vault.derive)
         self.templates = Templates(self.registry, whatsapp, self.clock, lambda: self.settings.current, t)
         self.office = Office(
             workspace=cast(Workspace, self.workspace),
@@ -180,6 +200,7 @@ class Scene:
             examine=self.examine,
             templates=self.templates,
             orders=cast(Orders, self.orders),
+            audit=self.audit,
             customer_of=self.customer_of,
             commands=self.commands,
         )

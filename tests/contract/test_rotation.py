@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -308,9 +309,12 @@ async def test_the_command_shows_rotates_and_prunes(
         f'[server]\npublic_url = "https://bot.example"\n[storage]\ndata_dir = "{storage.data_dir}"\n'
     )
 
-    async def run(what: str) -> str:
-        assert await asyncio.to_thread(main, ["keys", what, "--config", str(config)]) == 0
+    async def tool(*words: str) -> str:
+        assert await asyncio.to_thread(main, [*words, "--config", str(config)]) == 0
         return capsys.readouterr().out
+
+    async def run(what: str) -> str:
+        return await tool("keys", what)
 
     assert f"{SEALED} stored secret(s)  seals, root, has to stay" in await run("show")
     assert f"{SEALED} stored secret(s)  seals\n" in await run("rotate")
@@ -318,4 +322,6 @@ async def test_the_command_shows_rotates_and_prunes(
     assert "1 key(s) removed" in await run("prune")
     shown = await run("show")
     assert [key for key in Vault(storage.key_file).keys if key in shown] == []
+    assert re.findall(r"operator  (\S+)", await tool("audit")) == ["keys-prune", "keys-rotate", "keys-rotate"]
+    assert "is whole" in await tool("audit", "--verify")
     assert await is_whole(storage)
