@@ -1,5 +1,6 @@
 // Where people write: text, perhaps with a file, perhaps as an answer to a message.
 
+import { markup } from "./markup.js";
 import { word } from "./words.js";
 
 const LARGEST = 16 * 1024 * 1024;
@@ -29,7 +30,7 @@ export function composer(pane, { send, refuse }) {
     const [quoted, attached] = [about.querySelector(".quoted"), about.querySelector(".attached")];
     quoted.hidden = !quote;
     quoted.querySelector("b").textContent = quote?.who ?? "";
-    quoted.querySelector("span").textContent = quote?.text ?? "";
+    quoted.querySelector("span").replaceChildren(markup(quote?.text ?? ""));
     attached.hidden = !file;
     attached.querySelector("span").textContent = file ? `${file.name} · ${size(file.size)}` : "";
   }
@@ -112,6 +113,6 @@ export function composer(pane, { send, refuse }) {
 }
 
 function size(bytes) {
-  const [unit, count] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
-  return new Intl.NumberFormat("en", { style: "unit", unit, maximumFractionDigits: 1 }).format(count);
+  const [unit, count] = [["byte", bytes], ["kilobyte", bytes / 1e3], ["megabyte", bytes / 1e6]][(bytes >= 1e3) + (bytes >= 1e6)];
+  return new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: unit === "byte" ? "long" : "short", maximumFractionDigits: 1 }).format(count);
 }
