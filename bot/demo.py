@@ -49,8 +49,9 @@ async def script() -> int:
         _say("setup channel", stage.admin.name, "/whatsapp-360d-cloud connect")
         answer = await stage.command("/whatsapp-360d-cloud connect")
         _say("setup channel", "bot", answer["msg"])
+        _say("form", stage.admin.name, f"API Key: ••••••••\nPhone Number: {stage.number.phone}")
         done = await stage.connect()
-        _say("form", "page", done.text.strip())
+        _say("form", "page", done.text.strip().partition("\n")[2])  # the first line is the browser's title
 
         await stage.customer.write(stage.number, "Hello! Do you open on *Sunday*?")
         _say("phone", stage.customer.name, "Hello! Do you open on *Sunday*?")
@@ -60,8 +61,27 @@ async def script() -> int:
         _say("workspace", stage.agent.name, "Yes, **from ten to four** :smile:")
         await stage.customer_reads("Yes, *from ten to four* 😄")
         _say("phone", f"{stage.number.name}, as {stage.customer.name} sees it", str(stage.customer.received[-1].text))
-    print("\nThe message reached the agent and the answer came back.")
+        await _a_day_later(stage, room)
+    print("\nThe message reached the agent, and the answer came back; what WhatsApp refused was said.")
     return 0
+
+
+async def _a_day_later(stage: Stage, room: str) -> None:
+    """WhatsApp takes nothing but templates then. The customer answers with the template's button."""
+    await stage.wa.settled(TIMEOUT)
+    stage.wa.clock_offset = 25 * 3600
+    print("\n--- A day passes without a word from the customer. ---")
+    _say("workspace", stage.agent.name, "Are you still there?")
+    refused = await stage.command("Are you still there?", room, stage.agent)
+    _say("workspace", "bot", refused["msg"].split(") ", 1)[-1])  # without the link that makes it a quote
+    line = '!whatsapp-360d-cloud send-template appointment_reminder en Maria Sunday "10:30"'
+    _say("workspace", stage.agent.name, line)
+    await stage.agent_writes(room, line)
+    card = await stage.wa.until(lambda: [one for one in stage.customer.received if one.card], timeout=TIMEOUT)
+    _say("phone", f"{stage.number.name}, as {stage.customer.name} sees it", card[-1].text)
+    await stage.customer.tap(card[-1], "Confirm")
+    await stage.agent_reads("Confirm")
+    _say("workspace", f"{stage.customer.name}, as {stage.agent.name} sees it", stage.from_customer(room)[-1])
 
 
 async def replay(files: list[Path]) -> int:

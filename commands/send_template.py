@@ -84,7 +84,7 @@ async def _in_one_line(
     if len(to) != 1:
         return Opening(FORM, opening.about, answers)
     check_whole(template, answers)
-    return await send(desk, number, template, to, answers)
+    return await send(desk, number, template, to, {**opening.about, **answers})
 
 
 def _same(typed: str, language: str) -> bool:

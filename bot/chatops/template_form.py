@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.chatops.command import Act, Block, Desk, Reply, Value, Words
-from bot.chatops.form import Answers, Field, Kind, Option, Uploaded
+from bot.chatops.form import CUSTOMER, Answers, Field, Kind, Option, Uploaded
 from bot.chatops.template_reports import report, report_entry
 from bot.errors import Invalid
 from bot.model import Number
@@ -190,7 +190,8 @@ def preview(desk: Desk, template: Template, answers: Answers) -> Block:
 
 
 async def send(desk: Desk, number: Number, template: Template, to: Sequence[str], answers: Answers) -> Reply:
-    """Repeatable: the order's id is that of the occasion. A few results are waited for; all others are reported."""
+    """Repeatable: the order's id is that of the occasion. A few results are waited for; all others are reported.
+    The result quotes what was sent, but not in the customer's own room: there it stands above, as a message."""
     order = Order(
         id=hashlib.sha256(desk.occasion.encode()).hexdigest()[:24],
         number=number.id,
@@ -209,5 +210,7 @@ async def send(desk: Desk, number: Number, template: Template, to: Sequence[str]
     if any(result.state == "waiting" for result in results):
         await desk.orders.give(order, report_entry(order))
     [reply] = report(order, results)
-    values: dict[str, Value] = {**reply.values, "preview": Block(order.preview)}
+    values: dict[str, Value] = dict(reply.values)
+    if CUSTOMER not in answers:
+        values["preview"] = Block(order.preview)
     return Reply(reply.key, values, reply.rows, layout=reply.layout, did=act)

@@ -66,7 +66,7 @@ async def test_a_used_link_says_so(scene: Scene, browser: Browser) -> None:
     again = await browser.open(address)
 
     assert again.status == 410
-    assert "This link was used" in again.text
+    assert "This link has been used already" in again.text
     assert again.fields == {}
     assert PHONE not in again.html
 

@@ -141,7 +141,7 @@ async def test_the_page_holds_all_eleven_and_only_what_differs_is_set(scene: Sce
 
     done = await browser.submit(address, page, agents_display_info="name", max_file_upload_size="-1")
 
-    assert "Saved. It counts from the next message on." in done.text
+    assert "Saved. It takes effect with the next message." in done.text
     assert scene.settings.current == App(agents_display_info="name", max_file_upload_size=-1)
     assert scene.settings.chosen == {"agents_display_info", "max_file_upload_size"}
 

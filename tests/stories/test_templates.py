@@ -139,7 +139,8 @@ async def test_an_agent_sends_a_template_from_the_customers_room() -> None:
         await stage.command("Friday", room, stage.agent)
         await stage.command("10:30", room, stage.agent)
         await stage.command("confirm", room, stage.agent)
-        await said(stage, room, "sent to 1 of 1")
+        result = await said(stage, room, "sent to 1 of 1")
+        assert "see you on Friday" not in result["msg"], "it stands in the room already"
         shown = await said(stage, room, "sent the template")
         assert "> Hi Ana, see you on Friday at 10:30." in shown["msg"]
         assert [one.body["type"] for one in stage.customer.received] == ["template"]
