@@ -14,8 +14,8 @@ lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
-crash: .venv/ready  ## kills the real program under load, again and again: KILLS=1000 SEED=…
-	$(PY) -m tests.crash.traffic $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+crash: .venv/ready  ## kills the real program under load, again and again: KILLS=1000 SEED=… REPLICAS=2
+	$(PY) -m tests.crash.traffic $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLICAS),--replicas $(REPLICAS))
 
 .venv/ready: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

@@ -63,6 +63,9 @@ class Workspace(Protocol):
     async def rooms_since(self, moment: float) -> list[RoomId]:
         """Livechat rooms, open, queued, on hold or closed, that changed after `moment` (server clock)."""
 
+    async def direct_rooms_since(self, moment: float) -> list[RoomId]:
+        """Direct rooms with the bot that changed after `moment`."""
+
     async def messages_since(self, room: RoomId, moment: float) -> list[Json]:
         """Raw messages of a room that changed after `moment`, oldest first."""
 

@@ -278,6 +278,7 @@ base_url = "{settings.dialog360.base_url}"
 [server]
 port = {settings.server.port}
 public_url = "{settings.server.public_url}"
+api_token = "{settings.server.api_token.get_secret_value()}"
 
 [storage]
 data_dir = "{settings.storage.data_dir}"
@@ -293,6 +294,7 @@ async def staged(
     start: bool = True,
     public_url: str = "",
     database_url: str = "",
+    api_token: str = "",
     **app_settings: Any,
 ) -> AsyncIterator[Stage]:
     """Both sandboxes with people in them, and the started bot in between; `start=False`: not yet."""
@@ -307,7 +309,9 @@ async def staged(
                 url=rc.url, username=BOT, password=SecretStr(PASSWORD), setup_members=["ada"]
             ),
             dialog360=Dialog360(base_url=wa.url),
-            server=Server(port=port, public_url=public_url or f"http://127.0.0.1:{port}"),
+            server=Server(
+                port=port, public_url=public_url or f"http://127.0.0.1:{port}", api_token=SecretStr(api_token)
+            ),
             app=App(**app_settings),
             storage=Storage(data_dir=folder / "data", database_url=SecretStr(database_url)),
         )

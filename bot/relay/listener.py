@@ -185,7 +185,7 @@ class Listener:
             self._newest = max([self._newest, *map(changed_at, missed)])
             await self._journal.append(*self._missed(missed, since))
         setup = self._setup_room()
-        for room in {*await self._form_rooms(), *([setup] if setup else [])}:
+        for room in {*await self._form_rooms(), *await self._direct_rooms(since), *([setup] if setup else [])}:
             missed = await self._workspace.messages_since(room, since)
             self._newest = max([self._newest, *map(changed_at, missed)])
             young = [one for one in missed if _written(one) > max(self._newest - _COMMAND_LIFE, self._floor)]
@@ -195,6 +195,14 @@ class Listener:
             await self._mark_first(self._newest)
         else:
             await self._journal.set_mark(MARK, str(max(float(stored), began or self._newest)), forward=True)
+
+    async def _direct_rooms(self, since: float) -> list[RoomId]:
+        """Where somebody may have typed a command. What customers wait for does not hang on it."""
+        try:
+            return await self._workspace.direct_rooms_since(since)
+        except Refused as error:
+            log.warning("Rocket.Chat does not list the bot's direct rooms: %s", error)
+            return []
 
     async def _first_moment(self) -> float:
         """Where to begin without a mark: at the last thing that happened in the setup channel, else with what changes

@@ -162,10 +162,14 @@ class Livechat:
             offset += max(len(page) - _OVERLAP, 1)
         return list(reversed(found))
 
+    async def direct_rooms_since(self, moment: float) -> list[RoomId]:
+        """`rooms.get` lists whatever the bot is a member of (developer.rocket.chat: Get Rooms)."""
+        answer = await self._get("rooms.get", updatedSince=_just_before(moment))
+        found = [clean(room.get("_id")) for room in _dicts(answer.get("update")) if room.get("t") == "d"]
+        return [RoomId(id) for id in found if id]
+
     async def messages_since(self, room: RoomId, moment: float) -> list[Json]:
-        """The server compares strictly, so it is asked from one millisecond earlier."""
-        since = datetime.fromtimestamp(max(moment - 0.001, 0.0), UTC).isoformat(timespec="milliseconds")
-        answer = await self._get("chat.syncMessages", roomId=room, lastUpdate=since.replace("+00:00", "Z"))
+        answer = await self._get("chat.syncMessages", roomId=room, lastUpdate=_just_before(moment))
         messages = list(_dicts(_dig(answer, "result", "updated")))
         messages.reverse()  # newest first on the wire; sorting keeps the order of equal moments
         messages.sort(key=_written_at)
@@ -269,6 +273,12 @@ class Livechat:
                 raise
         login = await self._credentials.renew(login)
         return await ask(self._session, method, url, headers=login.headers, timeout=timeout, **rest)
+
+
+def _just_before(moment: float) -> str:
+    """The server compares strictly, so it is asked from one millisecond earlier."""
+    since = datetime.fromtimestamp(max(moment - 0.001, 0.0), UTC).isoformat(timespec="milliseconds")
+    return since.replace("+00:00", "Z")
 
 
 def _dig(value: object, *path: str) -> Any:

@@ -197,6 +197,15 @@ async def test_rooms_and_messages_since_a_moment_are_those_that_changed_since(st
         await stage.livechat.messages_since(RoomId("nowhere"), start)
 
 
+async def test_direct_rooms_since_a_moment_are_those_with_the_bot_that_changed_since(stage: Stage) -> None:
+    start = time.time() - 60
+    await conversation(stage)
+    direct = stage.rc.direct_room(stage.agent, stage.bot)
+    await stage.rc.write(stage.agent, direct, "hello bot")
+    assert await stage.livechat.direct_rooms_since(start) == [direct]
+    assert await stage.livechat.direct_rooms_since(time.time() + 60) == []
+
+
 async def test_a_message_that_changed_in_the_very_millisecond_of_the_mark_is_told_again(stage: Stage) -> None:
     room = await conversation(stage)
     await stage.livechat.post(room, TOKEN, ID, "Hello")

@@ -1,60 +1,34 @@
-"""The real program, killed with -9 in the middle of traffic: what was acknowledged is there, once, in order."""
+"""The real program, killed with -9 in the middle of traffic: the short form of `make crash`.
 
-import asyncio
+`CRASH_SEED=…` repeats a run that failed."""
+
+import os
 import random
-from functools import partial
 
-from bot.sandbox.dialog360 import Customer
-from bot.stage import Stage, staged
-from tests.stories import webhooks
+import pytest
 
-SEED = random.SystemRandom().randrange(10_000)
-PEOPLE, EACH, KILLS = 10, 10, 4
+from tests.crash.lives import TRANSITIONS, Death, deaths
+from tests.crash.traffic import crash_run
 
-
-async def until_taken(stage: Stage, customer: Customer, text: str, at: int) -> None:
-    """As 360Dialog does it: both copies at once, and again until the bot says 200."""
-    body = webhooks.text(stage.number, customer, text, at)
-    while True:
-        statuses = await stage.wa.deliver(stage.number, body, times=2, concurrently=True)
-        if 200 in statuses:
-            return
-        await stage.alive()
+SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10_000))
 
 
-async def test_a_hundred_webhooks_each_sent_twice_with_kills_in_between() -> None:
-    print(f"seed {SEED}")  # noqa: T201 - pytest shows it when the test fails
-    chance = random.Random(SEED)
-    async with staged(start=False) as stage:
-        await stage.start_process()
-        await stage.connect()
-        people = [stage.wa.customer(f"+4917000000{n:02}", name=f"Person {n}") for n in range(PEOPLE)]
-        taken = 0
-        more = asyncio.Condition()
+async def test_nothing_is_lost_doubled_or_out_of_order_however_often_the_bot_is_killed() -> None:
+    found = await crash_run(SEED, kills=6, conversations=4, pause=0.4, pace=0.3, confirm_after=2)
+    assert found.clean, f"CRASH_SEED={SEED}\n{found.table()}"
+    assert found.written > 16, "next to no traffic"
 
-        async def talk(person: int) -> None:
-            nonlocal taken
-            for number in range(EACH):
-                await until_taken(stage, people[person], f"{person}-{number}", 1_790_000_000 + number)
-                async with more:
-                    taken += 1
-                    more.notify_all()
 
-        def far_enough(share: float) -> bool:
-            return taken >= share * PEOPLE * EACH
+async def test_two_bots_on_one_database_of_which_one_is_always_just_dying() -> None:
+    found = await crash_run(SEED, kills=3, conversations=4, pause=0.5, pace=0.3, replicas=2, confirm_after=2)
+    assert found.clean, f"CRASH_SEED={SEED}\n{found.table()}"
+    assert found.written > 16, "next to no traffic"
 
-        async def killer() -> None:
-            for share in sorted(chance.random() * 0.9 for _ in range(KILLS)):
-                async with more:
-                    await more.wait_for(partial(far_enough, share))
-                await stage.kill()
-                await stage.start_process()
 
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(killer())
-            for person in range(PEOPLE):
-                tasks.create_task(talk(person))
-
-        for person in range(PEOPLE):
-            room = await stage.agent_reads(f"{person}-{EACH - 1}", people[person])
-            assert stage.from_customer(room) == [f"{person}-{number}" for number in range(EACH)]
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_long_run_dies_at_every_transition_and_the_seed_repeats_the_schedule(when: str) -> None:
+    long = deaths(random.Random(SEED), 1000)
+    for method in TRANSITIONS:
+        assert len([death for death in long if (death.method, death.when) == (method, when)]) > 20
+    assert len([death for death in long if death == Death()]) > 400
+    assert deaths(random.Random(SEED), 1000) == long

@@ -113,3 +113,15 @@ async def test_a_direct_room_is_made_once() -> None:
         assert first["t"] == "d"
         status, answer = await w.as_bot.post("im.create", {"username": "nobody"})
         assert (status, answer["errorType"]) == (400, "error-invalid-user")
+
+
+async def test_rooms_that_one_is_a_member_of_are_listed_since_a_moment() -> None:
+    async with workspace() as w:
+        group = (await w.as_bot.ok("POST", "groups.create", {"name": "setup"}))["group"]
+        direct = (await w.as_bot.ok("POST", "im.create", {"username": "anna"}))["room"]
+        joined = (await w.as_bot.ok("GET", "rooms.get"))["update"]
+        assert {(room["_id"], room["t"]) for room in joined} == {(group["_id"], "p"), (direct["_id"], "d")}
+        later = await w.as_bot.ok("GET", "rooms.get", updatedSince="2100-01-01T00:00:00.000Z")
+        assert (later["update"], later["remove"]) == ([], [])
+        assert (await w.as_bot.get("rooms.get", updatedSince="once"))[0] == 400
+        assert [room["t"] for room in (await w.as_anna.ok("GET", "rooms.get"))["update"]] == ["d"]

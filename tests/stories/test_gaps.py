@@ -50,6 +50,19 @@ async def test_what_was_written_in_the_gap_is_not_overtaken() -> None:
         assert [one.text for one in stage.customer.received] == ["in the gap", "live again"]
 
 
+async def test_a_command_typed_in_a_direct_room_during_a_gap_is_answered() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        direct = stage.rc.direct_room(stage.admin, stage.bot_user)
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        await stage.rc.write(stage.admin, direct, "numbers")
+        stage.rc.refuse_sockets(False)
+
+        answers = await stage.rc.until(lambda: stage.from_bot(direct), timeout=10)
+        assert stage.number.phone in answers[0]["msg"] + str(answers[0].get("attachments"))
+
+
 async def test_webhooks_are_taken_while_rocket_chat_is_away() -> None:
     async with staged() as stage:
         await stage.connect()

@@ -113,6 +113,17 @@ def listing(c: Context) -> Doc:
     return {"groups": part, **page}
 
 
+def joined(c: Context) -> Doc:
+    """rooms.get: every room that the caller is a member of, or those that changed after `updatedSince`
+    (developer.rocket.chat: Get Rooms)."""
+    given = c.query.get("updatedSince")
+    since = from_iso(given) if given else None
+    if given and since is None:
+        raise MeteorError("error-updatedSince-param-invalid", 'The "updatedSince" query parameter must be a valid date')
+    mine = [c.world.rooms[rid] for rid, user_id in c.world.subscriptions if user_id == c.user.id]
+    return {"update": [room for room in mine if since is None or room["_updatedAt"] > since], "remove": []}
+
+
 def setter(field: str, param: str) -> Callable[[Context], Doc]:
     def action(c: Context) -> Doc:
         room = c.core.rooms.group(c.user, c.body)
@@ -231,6 +242,7 @@ ROUTES = [
         )
         for name in ("im.create", "dm.create")
     ),
+    Route("GET", "rooms.get", joined, query=Schema({"updatedSince?": "str"})),
     Route("GET", "rooms.info", room_info, query=Schema(_BY_ID)),
     Route("GET", "rooms.nameExists", name_exists, query=Schema({"roomName": "text"})),
 ]  # fmt: skip
