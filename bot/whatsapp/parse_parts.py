@@ -38,8 +38,8 @@ from bot.model import (
 )
 from bot.whatsapp.raw import items, line, number, obj, phone_digits, text, wire_errors, words
 
-_MOST = 300
-"""List elements that are read; Meta sends at most 257 contacts."""
+_MOST = 1000
+"""List elements that are read; Meta sends at most 257 contacts and smaller carts."""
 _LONGEST = 4096
 
 
@@ -253,16 +253,22 @@ def _readable(value: object) -> str:
 
 
 def _edit(value: object) -> Part | None:
+    """The new words stand under `message`; without it, the edit itself is looked through for them."""
     edit = obj(value)
-    corrected = edit.get("message")
-    if not isinstance(corrected, dict):
+    inner = edit.get("message")
+    corrected = inner if isinstance(inner, dict) else edit
+    if corrected is edit and not any(kind in edit for kind in _KINDS):
         return None
-    return Edit(Wamid(text(edit.get("original_message_id"))), parts(corrected, inside_edit=True))
+    return Edit(_original(edit), parts(corrected, inside_edit=True))
 
 
 def _revoke(value: object) -> Part | None:
-    target = text(obj(value).get("original_message_id"))
-    return Revoke(Wamid(target)) if target else None
+    target = _original(obj(value))
+    return Revoke(target) if target else None
+
+
+def _original(gesture: Mapping[str, Any]) -> Wamid:
+    return Wamid(text(gesture.get("original_message_id")) or text(gesture.get("message_id")))
 
 
 def _system(item: Mapping[str, Any]) -> Part | None:

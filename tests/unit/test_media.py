@@ -135,6 +135,18 @@ def test_a_file_goes_whole_only_under_a_type_of_whatsapp_s_list(mime: str, head:
     assert media.whole_type(mime, head) == whole
 
 
+@given(st.text(max_size=40), st.text(max_size=20), st.binary(max_size=40), st.integers(0, 200 * MB))
+@settings(max_examples=200)
+def test_whatever_is_declared_a_file_goes_as_what_whatsapp_lists_or_not_at_all(
+    declared: str, name: str, head: bytes, size: int
+) -> None:
+    real = media.real_type(declared, name, head)
+    whole = media.whole_type(real, head)
+    assert whole == "" or whole in media.DOCUMENTS or whole.split("/")[0] in ("image", "video", "audio")
+    assert whole in ("", real, "text/plain")
+    assert media.kind_of(real, size, head) == "document" or whole == real
+
+
 def test_a_voice_message_is_uploaded_under_the_name_of_its_codec() -> None:
     assert media.upload_type("audio/ogg", "voice") == "audio/ogg; codecs=opus"
     assert media.upload_type("audio/mp3", "audio") == "audio/mpeg"

@@ -324,6 +324,19 @@ def test_an_edit_of_an_edit_is_read_one_level_deep() -> None:
     assert found == Edit(A, (Unknown("edit", inner),))
 
 
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({"type": "edit", "edit": {"message_id": "wamid.A", "text": {"body": "x"}}}, Edit(A, (Text("x"),))),
+        ({"type": "edit", "edit": {"message_id": "wamid.A", "message": {"text": {"body": "y"}}}},
+         Edit(A, (Text("y"),))),
+        ({"type": "revoke", "revoke": {"message_id": "wamid.A"}}, Revoke(A)),
+    ],
+)  # fmt: skip
+def test_an_edit_or_deletion_in_another_spelling_is_read(item: dict[str, Any], expected: Part) -> None:
+    assert part(item) == expected
+
+
 def test_messages_without_id_have_different_ids() -> None:
     first, second = ({"from": "1", "text": {"body": text}} for text in "ab")
     assert parse.message({"item": first}).id != parse.message({"item": second}).id != ""
