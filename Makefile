@@ -25,6 +25,7 @@ crash: .venv/ready  ## kills the real program under load, again and again: KILLS
 
 lock:  ## pins every dependency again; needs uv
 	uv pip compile --universal --generate-hashes --extra dev -p 3.11 --no-header pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes -c requirements.lock -p 3.11 --no-header pyproject.toml -o deploy/requirements.lock
 
 clean:
 	rm -rf .venv

@@ -60,10 +60,11 @@ def _ahead(date: str, asked: float, answered: float) -> float | None:
 
 
 def said(error: BaseException) -> str:
-    """Of a connection that failed. aiohttp's own words name host and port, and those of ssl the reason."""
+    """Of a connection that failed, why."""
     if isinstance(error, TimeoutError):
         return "timeout"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    reason = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return " ".join(str(reason).split())[:200] or type(error).__name__
 
 
 async def look(
