@@ -51,7 +51,7 @@ class SignUps:
         self._public = f"/api/apps/public/{app_id}/get-sidebar-icon"
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get(self._private, self.signed_up), web.get(self._public, self.icon)]
+        return [web.get(self._private, self._pages.in_words(self.signed_up)), web.get(self._public, self.icon)]
 
     async def signed_up(self, request: web.Request) -> web.Response:
         """Where 360Dialog leads back to after a sign-up. HEAD changes nothing.

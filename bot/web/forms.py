@@ -59,7 +59,8 @@ class Forms:
         self._own_host = urlsplit(public_url).netloc.lower()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/forms/{ticket}", self.show), web.post("/forms/{ticket}", self.take)]
+        path, worded = "/forms/{ticket}", self._pages.in_words
+        return [web.get(path, worded(self.show)), web.post(path, worded(self.take))]
 
     # --- GET ---
 

@@ -82,7 +82,7 @@ class Guesses:
 
     def _refusal(self, count: _Count) -> web.HTTPTooManyRequests:
         wait = max(int(count.since + SPAN - self._clock.now()) + 1, 1)
-        return web.HTTPTooManyRequests(headers={"Retry-After": str(wait)}, text="Too many attempts. Try again later.")
+        return web.HTTPTooManyRequests(headers={"Retry-After": str(wait)})
 
     def _is_trusted(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         return any(address in network for network in self._trusted)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -55,6 +56,20 @@ class Pages:
             **values,
         )
         return web.Response(text=text, status=status, content_type="text/html", headers=self._headers)
+
+    def in_words(self, handler: Handler) -> Handler:
+        """The handler of a page, so that its 429 is a page too: people open old links again and again."""
+
+        async def worded(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPTooManyRequests as refusal:
+                key = "page.too_many"
+                answer = self.page("message", refusal.status, key=key, words=Words(key), said=None, links=[])
+                answer.headers["Retry-After"] = refusal.headers["Retry-After"]
+                return answer
+
+        return worded
 
     def say(self, value: Value) -> str | int:
         if isinstance(value, Words):

@@ -8,6 +8,7 @@ import pytest
 from bot.chatops.command import Command, Desk, Reply
 from bot.chatops.form import Answers, Field, Form, Opening, Option, Review
 from bot.errors import InvalidRequest, Unreachable
+from bot.web.guessing import MOST
 from tests.chatops.browser import Browser, working
 from tests.chatops.desk import KEY, OTHER_KEY, PHONE, PUBLIC, Scene, button, labels
 from tests.chatops.steps import FILLED, NAMES, NUMBER, chat_hears, opened, said
@@ -71,13 +72,20 @@ async def test_a_used_link_says_so(scene: Scene, browser: Browser) -> None:
     assert PHONE not in again.html
 
 
+async def test_whoever_opens_too_many_links_that_do_not_exist_is_told_on_a_page_what_to_do(browser: Browser) -> None:
+    pages = [await browser.open(f"/forms/{number}") for number in range(MOST + 1)]
+
+    assert [page.status for page in pages] == [404] * MOST + [429]
+    assert "Wait a minute, then open the newest link from Rocket.Chat." in pages[-1].text
+
+
 async def test_wrong_answers_are_explained_beside_their_fields_and_the_right_ones_kept(
     scene: Scene, browser: Browser
 ) -> None:
     address, page = await opened(scene, browser)
 
     wrong = await browser.submit(
-        address, page, api_key=KEY, phone_number="0151 12", department="d1", welcome_message="<b>Hi</b> & \"you\""
+        address, page, api_key=KEY, phone_number="0151 12", department="d1", welcome_message='<b>Hi</b> & "you"'
     )
 
     assert wrong.status == 422
