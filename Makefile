@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test lint crash lock clean
+.PHONY: demo test lint crash bench lock clean
 
 demo: .venv/ready
 	$(PY) -m bot demo
@@ -16,6 +16,9 @@ lint: .venv/ready
 
 crash: .venv/ready  ## kills the real program under load, again and again: KILLS=1000 SEED=… REPLICAS=2
 	$(PY) -m tests.crash.traffic $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLICAS),--replicas $(REPLICAS))
+
+bench: .venv/ready  ## how fast it is, as ratios within one run: QUICK=1 for a minute
+	$(PY) -m tests.bench $(if $(QUICK),--quick)
 
 .venv/ready: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from types import ModuleType
 
 from bot import __doc__ as about
 from bot import logs
@@ -17,6 +18,12 @@ from bot.cli.keys import KEYS
 from bot.cli.run import RUN
 from bot.cli.subcommand import Options, Subcommand
 from bot.config import ConfigError
+
+uvloop: ModuleType | None
+try:
+    import uvloop
+except ImportError:  # there is none for Windows
+    uvloop = None
 
 SUBCOMMANDS = (
     RUN,
@@ -35,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     subcommand: Subcommand = options.subcommand
     logs.configure(options.log_level or subcommand.log_level, options.log_format or "text")
     try:
-        return asyncio.run(_act(subcommand, options))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+            return runner.run(_act(subcommand, options))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

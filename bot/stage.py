@@ -57,12 +57,21 @@ class Program:
 
     async def start(self) -> None:
         """As an operator does; waits until `/readyz` says 200."""
+        await self.spawn()
+        await self.alive()
+
+    async def spawn(self) -> None:
+        """As an operator does, without waiting for it."""
         data = self.settings.storage.data_dir
         config = data.with_name(f"{data.name}.toml")
         config.write_text(config_text(self.settings), encoding="utf-8")
         command = (sys.executable, "-m", "bot", "run", "--config", str(config))
         self._process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[1])
-        await self.alive()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it was not started"
+        return self._process.pid
 
     async def alive(self) -> None:
         """Waits for a process that is just starting."""

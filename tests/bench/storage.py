@@ -1,0 +1,149 @@
+"""Size: what a message costs after a million, how long a restart takes with a full journal, and memory."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from bot.doors import SystemClock
+from bot.ports import Entry, Outcome
+from bot.stage import Stage
+from bot.storage.journal_sqlite import FILE, SqliteJournal
+from bot.storage.secrets import Vault
+from bot.whatsapp.envelope import entries
+from tests.bench.load import body
+from tests.bench.machine import memory_mb, on_core, shoot, until
+from tests.bench.table import Row, at_most
+from tests.bench.webhooks import bot_alone
+
+_ROUND = 300
+_ROUNDS = 7
+_LANES = 1000
+
+
+async def rows(finished: int, waiting: int) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="whatsapp-bench-") as folder:
+        few, many = Path(folder, "few"), Path(folder, "many")
+        ratio, detail = await _cost(few, many, finished)
+    return [
+        at_most(f"cost of a message after {finished:,} finished ones ÷ after 1,000", ratio, 1.1, detail),
+        await _restart(waiting),
+    ]
+
+
+async def _cost(few: Path, many: Path, finished: int) -> tuple[float, str]:
+    """Stored, taken, closed: in turns in both journals, one message at a time."""
+    for folder, count in ((few, 1_000), (many, finished)):
+        await _fill(folder, count)
+    took: dict[Path, list[float]] = {few: [], many: []}
+    vaults = {folder: Vault(folder / "secret.key") for folder in took}
+    async with (
+        SqliteJournal(few, vaults[few], SystemClock()) as small,
+        SqliteJournal(many, vaults[many], SystemClock()) as large,
+    ):
+        for turn in range(_ROUNDS + 1):
+            for folder, journal in ((few, small), (many, large)):
+                began = time.perf_counter()
+                for step in range(_ROUND):
+                    entry = Entry(f"wa:bench{turn}.{step}", f"in:1:{step % 50}", "wa.message", {"text": "x" * 300})
+                    await journal.append(entry)
+                    [head] = await journal.heads(1)
+                    await journal.done(head, Outcome({"room": "r", "message": "m"}))
+                if turn:  # the first warms up
+                    took[folder].append(time.perf_counter() - began)
+    ratio = median(b / a for a, b in zip(took[few], took[many], strict=True))
+    each = {folder: median(all_of) / _ROUND * 1000 for folder, all_of in took.items()}
+    return ratio, f"{each[many]:.2f} ms, {each[few]:.2f} ms, fsync included"
+
+
+async def _fill(folder: Path, count: int) -> None:
+    """Finished entries with their message-id pairs, written straight into the tables: the road would take an hour."""
+    async with SqliteJournal(folder, Vault(folder / "secret.key"), SystemClock()):
+        pass
+    with sqlite3.connect(folder / FILE) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.executemany(
+            "INSERT INTO entries (key, lane, kind, source, at_ms, first_at, state, result, closed_at) "
+            "VALUES (?, '', 'wa.message', '4915112345678', ?, ?, 'done', ?, ?)",
+            (
+                (f"wa:wamid.{number * 7919 % 10**9:040}", number, float(number), '{"room":"r","message":"m"}', 1.0)
+                for number in range(count)
+            ),
+        )
+        db.executemany(
+            "INSERT INTO pairs VALUES (?, ?, ?, '4915112345678', ?, 0, ?, '', 0)",
+            (
+                (f"wamid.{number * 7919 % 10**9:040}", f"wam{number:032}", f"room{number % 5000}",
+                 f"4917{number % 5000:08}", f"wa:{number}")
+                for number in range(count)
+            ),
+        )  # fmt: skip
+    db.close()
+
+
+async def _restart(waiting: int) -> Row:
+    """Rocket.Chat was away, so much has piled up, the bot is killed and started again: until the first is relayed."""
+    async with bot_alone() as (stage, server):
+        await shoot(server, seconds=60, requests=100, people=100)
+        await stage.rc.until(lambda: _relayed(stage) >= 100, timeout=60)
+        empty = await _until_first(stage, 0)
+        await stage.kill()
+        await _pile_up(stage, waiting)
+        full = await _until_first(stage, waiting)
+    return Row(
+        f"restart with {waiting:,} waiting messages until the first is relayed",
+        f"{full:.1f} s ({full / empty:.2f} × the restart with none)",
+        "< 3 s",
+        full < 3,
+    )
+
+
+def _relayed(stage: Stage) -> int:
+    return sum(len(stage.from_customer(id)) for id, room in stage.rc.rooms.items() if room["t"] == "l")
+
+
+async def _until_first(stage: Stage, waiting: int) -> float:
+    await stage.kill()
+    before = _relayed(stage)
+    began = time.perf_counter()
+    with on_core(bot=True):
+        await stage.program.spawn()
+    if waiting:
+        await stage.rc.until(lambda: _relayed(stage) > before, timeout=120)
+    else:
+        await stage.alive()
+    return time.perf_counter() - began
+
+
+async def _pile_up(stage: Stage, waiting: int) -> None:
+    """Through the journal's own door, as the edge does, of a hundred people."""
+    storage = stage.settings.storage
+    number = stage.number.digits
+    async with SqliteJournal(storage.data_dir, Vault(storage.key_file), SystemClock()) as journal:
+        for start in range(0, waiting, 1000):
+            turns = range(start, min(start + 1000, waiting))
+            bodies = [body(number, turn % 100, f"pile{turn:08}", 1_790_100_000 + turn) for turn in turns]
+            await journal.append(*(entry for one in bodies for entry in entries(one, number, time.time())))
+
+
+async def memory(people: int, messages: int) -> list[Row]:
+    async with bot_alone() as (stage, server):
+        idle = memory_mb(server.pid)
+        await shoot(server, seconds=600, requests=people, people=people)
+        await _all_relayed(stage, people)
+        talking = memory_mb(server.pid)
+        await shoot(server, seconds=3600, requests=messages, people=people)
+        await _all_relayed(stage, people + messages)
+        after = memory_mb(server.pid)
+    return [
+        Row("memory at idle", f"{idle:.0f} MB"),
+        Row(f"memory with {people:,} open conversations ÷ at idle", f"{talking / idle:.2f} ({talking:.0f} MB)"),
+        Row(f"memory after {messages:,} more messages ÷ before them", f"{after / talking:.2f} ({after:.0f} MB)"),
+    ]
+
+
+async def _all_relayed(stage: Stage, count: int) -> None:
+    await until(lambda: _relayed(stage) >= count, every=1)
