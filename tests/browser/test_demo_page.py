@@ -256,6 +256,25 @@ async def test_what_a_chatbot_offers_is_tapped_on_the_phone(
         assert troubles == []
 
 
+async def test_an_ended_conversation_says_so_and_the_next_word_opens_a_new_one(chromium: Browser, stage: Stage) -> None:
+    troubles: list[str] = []
+    async with demo(stage) as show:
+        page = await open_demo(chromium, stage, show, troubles)
+        await page.click("#close")
+        await expect(page.locator("#over")).to_be_visible()
+        await expect(page.locator("#agent textarea")).to_be_disabled()
+        await expect(page.locator("#agent .tools").first).to_be_hidden()
+
+        await page.fill("#phone textarea", "One more thing")
+        await page.press("#phone textarea", "Enter")
+        await expect(page.locator("#agent .guest .text")).to_have_text("One more thing")
+        await expect(page.locator("#over")).to_be_hidden()
+        await expect(page.locator("#agent textarea")).to_be_enabled()
+        await page.get_by_role("button", name="Maria (ended)").click()
+        await expect(page.locator("#over")).to_be_visible()
+        assert troubles == []
+
+
 async def test_what_cannot_be_sent_is_said_and_kept(chromium: Browser, stage: Stage) -> None:
     troubles: list[str] = []
     async with demo(stage) as show:

@@ -40,7 +40,6 @@ NOT_FOR_CHAT = {
     "bot/demo.py": "a story in the terminal, and its two people are English",
     "bot/stage.py": "the demo's and the tests' own arrangement of simulators",
     "bot/config.py": "explains the configuration file to whoever runs the bot, before any language is known",
-    "bot/web/guessing.py": "answers programs that guess addresses",
     "bot/metrics.py": "explains each metric to whoever reads them in Prometheus",
     "bot/storage/": "tells whoever runs the bot, in the terminal and the log, what is wrong with the disk",
     "bot/sandbox/": "the simulators: not part of the running bot",

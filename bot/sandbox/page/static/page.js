@@ -199,6 +199,8 @@ function drawChat() {
   $("close").hidden = !now?.open || now.queued;
   usable($("agent"), Boolean(now?.open));
   $("shut").hidden = !now?.open || state.window;
+  $("over").hidden = !now || now.open;
+  $("agent").classList.toggle("over", !now?.open);
   $("wait").hidden = !state.window;
   const many = state.chats.length > 1;
   $("chats").hidden = !many;
