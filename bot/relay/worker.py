@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bot.errors import BotError
 from bot.logs import about
 from bot.ports import Clock, Entry, Handler, Journal, Kind
-from bot.relay.masking import masked
+from bot.relay.masking import masked, place_of
 from bot.relay.retry import Again, Confirm, Decision, Park, decide
 
 log = logging.getLogger(__name__)
@@ -132,18 +130,18 @@ class Worker:
         try:
             notices = self._notices(entry, error)
         except Exception as bug:
-            log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, _where(bug))
+            log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, place_of(bug))
             notices = ()
         try:
             await _to_the_end(self._journal.park(entry, why, *notices))
         except (TypeError, ValueError) as bug:
-            log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, _where(bug))
+            log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, place_of(bug))
             await _to_the_end(self._journal.park(entry, why))
 
 
 def _tell(entry: Entry, error: Exception, decision: Decision) -> None:
     """Without bodies, and of a bug only where it is: its text could quote anything."""
-    detail = "" if isinstance(error, BotError) else f" {_where(error)}"
+    detail = "" if isinstance(error, BotError) else f" {place_of(error)}"
     what = masked(f"{entry.key} ({entry.kind}): {decision.why}{detail}")
     match decision:
         case Again(after) | Confirm(after):
@@ -151,12 +149,6 @@ def _tell(entry: Entry, error: Exception, decision: Decision) -> None:
             log.log(level, "%s; %s in %.0f s", what, type(decision).__name__.lower(), after)
         case Park():
             log.warning("%s; parked as a dead letter", what)
-
-
-def _where(error: Exception) -> str:
-    """`(form.py:12 submit < dispatcher.py:34 __call__)`: the calls nearest to the error, the nearest first."""
-    calls = reversed(traceback.extract_tb(error.__traceback__)[-3:])
-    return "(" + " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls) + ")"
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

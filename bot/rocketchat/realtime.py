@@ -22,6 +22,7 @@ from websockets.exceptions import WebSocketException
 from bot.errors import BotError, Busy, LoggedOut, Trouble, Unreachable
 from bot.model import UserId
 from bot.ports import Clock, Heard, Lost, Ready, Stream
+from bot.relay.masking import place_of
 from bot.rocketchat import ddp
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.error_ids import error_of_ddp
@@ -111,7 +112,8 @@ class Realtime:
             try:
                 why, after = await self._connection(queue)
             except Exception as error:  # a deaf bot is worse than a noisy one
-                log.exception("the connection to Rocket.Chat broke in an unforeseen way")
+                name, place = type(error).__name__, place_of(error)
+                log.error("the connection to Rocket.Chat broke in an unforeseen way: %s %s", name, place)
                 why, after = type(error).__name__, None
             log.info("connection to Rocket.Chat lost: %s", why)
             await queue.put(Lost(why))

@@ -88,8 +88,8 @@ class Forms:
     async def take(self, request: web.Request) -> web.Response:
         """A filled-in page, or its Cancel.
 
-        200 done, next page, or working · 403 foreign, not allowed · 404 unknown · 410 over · 413 too large ·
-        422 something is wrong, the page says what · 429 too many unknown · 503 not just now."""
+        200 done, next page, or working · 400 no form · 403 foreign, not allowed · 404 unknown · 410 over ·
+        413 too large · 422 something is wrong, the page says what · 429 too many unknown · 503 not just now."""
         ticket = request.match_info["ticket"]
         if not self._same_origin(request):
             return self._message("page.foreign", 403)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.chatops.command import Desk
 from bot.chatops.form import Form, FormSession, Uploaded
@@ -34,7 +35,7 @@ class Posted:
         """Raises 413 beyond `largest` bytes, 400 for what is no form. The files are gone when the block ends."""
         try:
             data = await request.clone(client_max_size=largest).post()
-        except (ValueError, LookupError, RuntimeError):  # parts without a name, charsets that nobody knows, …
+        except (ValueError, LookupError, RuntimeError, HttpProcessingError):  # nameless parts, unknown charsets, …
             raise web.HTTPBadRequest from None
         texts: dict[str, str] = {}
         files: dict[str, web.FileField] = {}

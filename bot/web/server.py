@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from bot.config import ConfigError
+from bot.relay.masking import place_of
 from bot.web.connections import Connections, Limits
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ async def _plain_failures(
         raise
     except ConnectionError:
         raise
-    except Exception:
-        log.exception("a request of %s failed", request.match_info.route.resource)
+    except Exception as error:
+        name, place = type(error).__name__, place_of(error)
+        log.error("a request of %s failed: %s %s", request.match_info.route.resource, name, place)
         return web.Response(status=500, text="internal error")

@@ -29,6 +29,7 @@ from bot.model import Department, Number
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.api_token import is_token
 from bot.relay.audit import API, Audit
+from bot.relay.masking import place_of
 from bot.relay.targets import Target
 from bot.relay.template_orders import Order, Orders
 from bot.relay.templates import Templates
@@ -52,7 +53,7 @@ _NUMBER = re.compile(r"\d{5,20}", re.ASCII)
 _SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]|(?<!^)\+")
 
 
-class _No(Exception):
+class NotTaken(Exception):
     """An answer that is not 200."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -101,14 +102,14 @@ class TemplateApi:
             self._guesses.check(request)
             if not is_token(request.match_info["key"], self._token):
                 self._guesses.wrong(request)
-                raise _No(401, "The key in the address is not valid.")
+                raise NotTaken(401, "The key in the address is not valid.")
             if self._closing():
-                raise _No(503, "The bot is stopping. Send the request again in a moment.")
-            asked = _read(await _body(request))
+                raise NotTaken(503, "The bot is stopping. Send the request again in a moment.")
+            asked = read_request(await _body(request))
             recipients, invalid = _contacts(asked.phoneNumbers)
             await self._accept(request, asked, recipients)
             return web.json_response({"success": True, **({"invalidContacts": invalid} if invalid else {})})
-        except _No as no:
+        except NotTaken as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
         except web.HTTPTooManyRequests as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status, headers=no.headers)
@@ -116,8 +117,8 @@ class TemplateApi:
             log.warning("a templateMessage request could not be taken: %s", error)
             text = f"Error occurred while processing request. Details: {error}"
             return web.json_response({"success": False, "error": text}, status=500)
-        except Exception:
-            log.exception("a templateMessage request failed")
+        except Exception as error:
+            log.error("a templateMessage request failed: %s %s", type(error).__name__, place_of(error))
             text = "Error occurred while processing request. Details: internal error"
             return web.json_response({"success": False, "error": text}, status=500)
 
@@ -143,12 +144,12 @@ class TemplateApi:
         earlier = await self._journal.find(order.key)
         known = (earlier.result or earlier.entry.body).get("fingerprint") if earlier is not None else None
         if known != order.fingerprint:
-            raise _No(422, "This Idempotency-Key was used for another request.")
+            raise NotTaken(422, "This Idempotency-Key was used for another request.")
 
     async def _number(self, asked: str) -> Number:
         digits = _SEPARATORS.sub("", asked).lstrip("+")
         if not _NUMBER.fullmatch(digits):
-            raise _No(
+            raise NotTaken(
                 400,
                 f"Connected WhatsApp Number (connectedWhatsAppNo) i.e. {line(asked, 60)} is not a valid WhatsApp "
                 "contact. Contact Status is invalid",
@@ -157,7 +158,7 @@ class TemplateApi:
         for one in found:
             if digits in (one.id, one.phone_number_id):
                 return one
-        raise _No(
+        raise NotTaken(
             400,
             f"Error! Connected WhatsApp Number (connectedWhatsAppNo) i.e. {line(asked, 60)} has not been registered "
             f"yet on Rocket.Chat. Please goto #{self._setup_channel} channel and connect this WhatsApp number first "
@@ -169,7 +170,7 @@ class TemplateApi:
             return ""
         found: str | None = await _as_far_as_allowed(lambda: self._workspace.agent(username), username)
         if found is None:
-            raise _No(400, f"No Agent found with username {line(username, 100)}")
+            raise NotTaken(400, f"No Agent found with username {line(username, 100)}")
         return username.lstrip("@")
 
     async def _department(self, wanted: str | None) -> str:
@@ -182,7 +183,7 @@ class TemplateApi:
         for one in (*(one for one in found if one.id == wanted), *by_name):
             if one.enabled:
                 return one.id
-        raise _No(400, f"No Department found with id/Name {line(wanted, 100)}")
+        raise NotTaken(400, f"No Department found with id/Name {line(wanted, 100)}")
 
     async def _preview(self, number: Number, template: dict[str, Any]) -> str:
         """As far as the definition is known. 360Dialog is asked only when there is no list at all, and not for long."""
@@ -210,27 +211,27 @@ async def _body(request: web.Request) -> bytes:
     try:
         return await request.clone(client_max_size=LARGEST).read()
     except web.HTTPRequestEntityTooLarge:
-        raise _No(413, f"The request is larger than {LARGEST} bytes.") from None
+        raise NotTaken(413, f"The request is larger than {LARGEST} bytes.") from None
 
 
-def _read(body: bytes) -> TemplateMessage:
+def read_request(body: bytes) -> TemplateMessage:
     try:
         data = json.loads(body)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _No(400, f"The request is not valid JSON: {error.msg}, {where}") from None
+        raise NotTaken(400, f"The request is not valid JSON: {error.msg}, {where}") from None
     except (ValueError, RecursionError):
-        raise _No(400, "The request is not valid JSON in UTF-8.") from None
+        raise NotTaken(400, "The request is not valid JSON in UTF-8.") from None
     numbers = data.get("phoneNumbers") if isinstance(data, dict) else None
     if isinstance(numbers, list) and len(numbers) > MOST:
-        raise _No(400, f"Too many phone numbers! Please make sure that phoneNumbers are <= {MOST}")
+        raise NotTaken(400, f"Too many phone numbers! Please make sure that phoneNumbers are <= {MOST}")
     try:
         asked = TemplateMessage.model_validate(data)
     except ValidationError as error:
-        raise _No(400, first_problem(error)) from None
+        raise NotTaken(400, first_problem(error)) from None
     problem = problem_of_parameters(asked)
     if problem:
-        raise _No(400, problem)
+        raise NotTaken(400, problem)
     return asked
 
 
@@ -251,5 +252,5 @@ def _id(key: str | None) -> str:
     if not key:
         return uuid.uuid4().hex
     if len(key) > _LONGEST_KEY:
-        raise _No(400, f"The Idempotency-Key is longer than {_LONGEST_KEY} characters.")
+        raise NotTaken(400, f"The Idempotency-Key is longer than {_LONGEST_KEY} characters.")
     return hashlib.sha256(f"idempotency {key}".encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -125,6 +125,32 @@ async def test_a_body_that_is_too_large_is_refused(scene: Scene, browser: Browse
     assert refused.status == 413
 
 
+PART = b"--b\r\nContent-Disposition: form-data"
+MULTIPART, URLENCODED = "multipart/form-data; boundary=b", "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (MULTIPART, PART + b'; name="a\x15b"\r\n\r\nx\r\n--b--\r\n'),
+        (MULTIPART, PART + b"\r\n\r\nx\r\n--b--\r\n"),
+        (MULTIPART, b"--b\r\n\r\n"),
+        ("multipart/form-data", b"x"),
+        (MULTIPART, b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c--\r\n--b--"),
+        (f"{URLENCODED}; charset=nonsense", b"a=b"),
+        (f"{URLENCODED}; charset=utf-16", b"a=b"),
+        (URLENCODED, b"&".join(b"a=b" for _ in range(5000))),
+    ],
+)
+async def test_what_is_no_form_is_refused(scene: Scene, browser: Browser, kind: str, body: bytes) -> None:
+    """Found by fuzzing: the first of these, and its relatives."""
+    address, _ = await opened(scene, browser)
+
+    answer = await browser.client.post(address.removeprefix(PUBLIC), data=body, headers={"Content-Type": kind})
+
+    assert answer.status in (400, 403, 413)
+
+
 async def test_a_multipart_form_is_read_and_its_files_left_out(scene: Scene, browser: Browser) -> None:
     address, page = await opened(scene, browser)
     data = FormData({"seal": page.fields["seal"], "act": "submit", "api_key": KEY, "phone_number": PHONE})
