@@ -24,6 +24,8 @@ from pydantic import SecretStr
 
 from bot import app
 from bot.config import App, Dialog360, RocketChat, Server, Settings, Storage
+from bot.doors import SystemClock
+from bot.ports import Clock
 from bot.sandbox.dialog360 import Customer, Dialog360Sandbox, SandboxNumber
 from bot.sandbox.rocketchat import RocketChatSandbox, User
 from bot.startup import Bot
@@ -113,9 +115,9 @@ class Stage:
         self.program = Program(settings, http)
         self._running = AsyncExitStack()
 
-    async def start(self) -> None:
-        """Starts the bot and waits until it says that it is ready."""
-        self.bot = await self._running.enter_async_context(app.running(self.settings))
+    async def start(self, clock: Clock | None = None) -> None:
+        """Starts the bot and waits until it says that it is ready. `clock`: other than the machine's."""
+        self.bot = await self._running.enter_async_context(app.running(self.settings, clock or SystemClock()))
         async with asyncio.timeout(TIMEOUT):
             await self.bot.ready.wait()
 

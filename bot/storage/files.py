@@ -14,6 +14,10 @@ class StorageError(ConfigError):
     """What is stored cannot be used. The message names the file and says what to do; nothing was overwritten."""
 
 
+class DiskFull(StorageError):
+    """There is no space left. What was asked for is not stored; it can be asked for again."""
+
+
 def make_private_folder(folder: Path) -> None:
     """Makes the folder and its parents, closed to other users. One that is there already keeps its mode."""
     missing = []

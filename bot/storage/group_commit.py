@@ -7,6 +7,7 @@ commit do not notice.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -16,13 +17,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from bot.storage.files import StorageError
+from bot.storage.files import DiskFull, StorageError
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
 Watch = Callable[[int, float], None]
 """Told in the writing thread of each commit: how many operations, how many seconds."""
 
+_LITTLE = 64 * 1024
 _LARGEST = 512
 """Operations in one commit: bounds how long the first of them waits for the last."""
 
@@ -128,7 +130,26 @@ def _settle(batch: list[_Wish]) -> None:
 
 def _named(error: BaseException, path: Path) -> BaseException:
     if isinstance(error, sqlite3.Error):
-        named = StorageError(f"The journal {path} failed: {error}. Is the disk full, or the file damaged?")
+        if _no_space(error, path):
+            named: StorageError = DiskFull(
+                f"The journal {path} failed: the disk is full ({error}). Make space: nothing is lost, and the bot goes "
+                "on by itself."
+            )
+        else:
+            named = StorageError(f"The journal {path} failed: {error}. Is the disk damaged, or the file?")
         named.__cause__ = error
         return named
     return error
+
+
+def _no_space(error: sqlite3.Error, path: Path) -> bool:
+    """SQLite says so when a page finds no place; of its other files it only says that they cannot be written
+    (sqlite.org/rescode.html: SQLITE_FULL, SQLITE_IOERR)."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_IOERR:
+        try:
+            free = os.statvfs(path.parent)
+        except OSError:
+            return False
+        return free.f_bavail * free.f_frsize < _LITTLE
+    return code == sqlite3.SQLITE_FULL

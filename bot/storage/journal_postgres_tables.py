@@ -70,23 +70,30 @@ _HOLD = """
     SELECT e.steps FROM lanes l JOIN entries e ON e.seq = l.held
     WHERE l.lane = $1 AND l.held = $2 AND l.holder = $3 AND e.state = 'waiting' FOR UPDATE
 """
-TAKE = """
+_FAR = 7200
+"""Nobody asks for a pause of so many seconds (`relay.retry.LONGEST_BELIEVED`): then a clock was put back meanwhile."""
+TAKE = f"""
     WITH ready AS MATERIALIZED (
         SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND NOT delayed AND lane <> ALL ($4)
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), late AS MATERIALIZED (
         SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since <= $2 AND lane <> ALL ($4)
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
+    ), far AS MATERIALIZED (
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since > $2 + {_FAR} AND lane <> ALL ($4)
+        ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), chosen AS (
-        SELECT * FROM (SELECT * FROM ready UNION ALL SELECT * FROM late) AS them ORDER BY since, seq LIMIT $1
+        SELECT * FROM (SELECT * FROM ready UNION ALL SELECT * FROM late UNION ALL SELECT * FROM far) AS them
+        ORDER BY since, seq LIMIT $1
     )
     UPDATE lanes SET holder = $3, held = lanes.seq FROM chosen WHERE lanes.lane = chosen.lane
     RETURNING lanes.held, lanes.since
 """
 NEXT_DUE = "SELECT since FROM lanes WHERE holder IS NULL AND delayed AND since > $1 ORDER BY since, seq LIMIT 1"
-_ANY_DUE = """
+_ANY_DUE = f"""
     SELECT EXISTS (SELECT FROM lanes WHERE holder IS NULL AND NOT delayed)
         OR EXISTS (SELECT FROM lanes WHERE holder IS NULL AND delayed AND since <= $1)
+        OR EXISTS (SELECT FROM lanes WHERE holder IS NULL AND delayed AND since > $1 + {_FAR})
 """
 CONVERSATION = """
     (SELECT 0 AS rank, * FROM conversations WHERE number = $1 AND contact = $2)

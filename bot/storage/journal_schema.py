@@ -7,11 +7,14 @@ short walk along one index, however many entries wait in one lane or in all of t
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
 
 from bot.storage.files import StorageError
+
+log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x57413336
 """Tells our files from other SQLite files."""
@@ -155,8 +158,19 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             f"The journal {path} was written by a newer version of the bot (format {version}, this one knows "
             f"{len(MIGRATIONS)}). Install that version again, or put back the backup from before the update."
         )
+    if 0 < version < len(MIGRATIONS):
+        _keep(db, path, version)
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
         db.executescript(
             f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; "
             f"PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
         )
+
+
+def _keep(db: sqlite3.Connection, path: Path, version: int) -> None:
+    """A copy as the older version of the bot can read it, for whoever wants to go back; the steps lead forward only."""
+    copy = path.with_name(f"{path.stem}.format-{version}{path.suffix}")
+    copy.unlink(missing_ok=True)
+    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    db.execute("VACUUM INTO ?", (str(copy),))
+    log.warning("The journal %s is brought to a newer format; %s is as it was before.", path, copy)

@@ -7,9 +7,10 @@ loop never waits for the disk. Which lanes are held is known to the event loop a
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import lru_cache, partial
@@ -19,7 +20,7 @@ from typing import Self, TypeVar
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
 from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
 from bot.storage import journal_tables as tables
-from bot.storage.files import FolderLock, StorageError, make_private_folder
+from bot.storage.files import DiskFull, FolderLock, StorageError, make_private_folder
 from bot.storage.group_commit import GroupCommit, Operation, Watch
 from bot.storage.journal_rows import (
     BACKLOG,
@@ -37,9 +38,13 @@ from bot.storage.journal_schema import open_journal
 from bot.storage.secrets import Vault
 from bot.storage.waiting import first_of
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 FILE = "journal.sqlite3"
+_FULL = 2.0
+"""Seconds between two looks whether a full disk has space again."""
 _REMEMBERED_TOKENS = 4096
 _VAULT = "vault"
 """Mark that tells whether the secret key is the one that this journal's tokens were sealed with."""
@@ -49,7 +54,7 @@ class SqliteJournal:
     """`async with SqliteJournal(folder, vault, clock) as journal`.
 
     Opening raises StorageError when another process has the folder, or the file or the secret key does not fit. Every
-    method raises StorageError when the disk or the file fails.
+    method raises StorageError when the disk or the file fails; a full disk is waited for.
     """
 
     def __init__(self, folder: Path, vault: Vault, clock: Clock, watch: Watch | None = None) -> None:
@@ -122,7 +127,7 @@ class SqliteJournal:
             await first_of(self._news.wait(), self._clock.sleep(pause))
 
     async def progress(self, entry: Entry, part: int, step: Step) -> None:
-        await self._writer.ask(lambda db: tables.progress(db, entry, part, step))
+        await self._written(lambda db: tables.progress(db, entry, part, step))
 
     async def done(self, entry: Entry, outcome: Outcome) -> None:
         result = written(outcome.result)
@@ -133,7 +138,7 @@ class SqliteJournal:
     async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
         due = self._clock.now() + after
         why = storable(why)
-        await self._writer.ask(
+        await self._written(
             lambda db: tables.again(db, entry, due, why, confirm=confirm), lambda _: self._free(entry)
         )
 
@@ -201,7 +206,7 @@ class SqliteJournal:
 
     async def remember(self, conversation: Conversation) -> None:
         sealed = self._sealed(conversation)
-        await self._writer.ask(lambda db: tables.remember(db, sealed))
+        await self._written(lambda db: tables.remember(db, sealed))
 
     async def pair(self, wamid: Wamid) -> Pair | None:
         row = await self._row(tables.PAIR, storable(wamid))
@@ -216,13 +221,25 @@ class SqliteJournal:
         return str(row["value"]) if row else None
 
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
-        await self._writer.ask(lambda db: tables.set_mark(db, name, value, forward=forward))
+        await self._written(lambda db: tables.set_mark(db, name, value, forward=forward))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    async def _written(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> T:
+        """A full disk is waited for: somebody will make space, and until then there is nothing better to do."""
+        told = False
+        while True:
+            try:
+                return await self._writer.ask(operation, then)
+            except DiskFull as error:
+                if not told:
+                    log.error("%s", error)
+                told = True
+                await self._clock.sleep(_FULL)
+
     async def _change(self, operation: Operation[T]) -> T:
         """A change after which something may be due."""
-        return await self._writer.ask(operation, lambda _: self._news.set())
+        return await self._written(operation, lambda _: self._news.set())
 
     async def _close(self, entry: Entry, operation: Operation[bool]) -> None:
         """Frees the entry's lane; `closed` waits for it when it says that the entry is closed."""
@@ -232,7 +249,7 @@ class SqliteJournal:
             for told in self._watchers.get(entry.key, ()) if closed else ():
                 told.set()
 
-        await self._writer.ask(operation, then)
+        await self._written(operation, then)
 
     def _free(self, entry: Entry) -> None:
         if self._held.get(entry.lane) == entry.seq:

@@ -22,6 +22,9 @@ HEAD_OF_LANE = """
 """
 READY_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 0 ORDER BY since, seq LIMIT ?"
 DUE_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since <= ? ORDER BY since, seq LIMIT ?"
+FAR_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since, seq LIMIT ?"
+FAR = 7200.0
+"""Nobody asks for a pause as long as this (`relay.retry.LONGEST_BELIEVED`): then the clock was put back meanwhile."""
 NEXT_DUE = "SELECT since FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since LIMIT 1"
 CONVERSATION_BY = (
     "SELECT * FROM conversations WHERE number = ? AND contact = ?",
@@ -80,7 +83,11 @@ def show_head(db: sqlite3.Connection, lane: str) -> None:
 def heads(db: sqlite3.Connection, limit: int, held: Collection[str], now: float) -> tuple[list[Entry], float]:
     """The heads of lanes that are not held, due longest first, and when the next one becomes due."""
     enough = limit + len(held)
-    queues = (db.execute(READY_LANES, (enough,)), db.execute(DUE_LANES, (now, enough)))
+    queues = (
+        db.execute(READY_LANES, (enough,)),
+        db.execute(DUE_LANES, (now, enough)),
+        db.execute(FAR_LANES, (now + FAR, enough)),
+    )
     chosen: list[int] = []
     for row in heapq.merge(*queues, key=lambda row: (row["since"], row["seq"])):
         if len(chosen) == limit:

@@ -7,11 +7,15 @@ delivered; anything else is sent again for days, so nothing is ever acknowledged
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from aiohttp import web
 
+from bot.config import ConfigError
 from bot.logs import about
 from bot.ports import Clock, Journal, Registry
 from bot.web.guessing import Guesses
@@ -20,6 +24,10 @@ from bot.whatsapp.envelope import entries
 log = logging.getLogger(__name__)
 
 SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
+T = TypeVar("T")
+
+_PATIENCE = 4.0
+"""Seconds; 360Dialog waits for five."""
 LARGEST = 4 * 1024 * 1024
 """Bytes. Meta's webhooks hold up to 3 MB."""
 
@@ -40,8 +48,8 @@ class Webhooks:
         """What happens on WhatsApp, from 360Dialog.
 
         200 stored · 401 wrong secret · 404 unknown address · 413 too large · 429 too many wrong guesses ·
-        503 stopping, send it again."""
-        number = await self._registry.number_of_hook(request.match_info["key"])
+        503 stopping, or it cannot be stored now: send it again."""
+        number = await _in_time(self._registry.number_of_hook(request.match_info["key"]))
         if number is None:
             self._guesses.wrong(request)
             raise web.HTTPNotFound
@@ -54,9 +62,19 @@ class Webhooks:
             raise web.HTTPServiceUnavailable
         body = await request.read()
         found = entries(body, number.id, self._clock.now())
-        await self._journal.append(*found)
+        await _in_time(self._journal.append(*found))
         if log.isEnabledFor(logging.DEBUG):
             for entry in found:
                 with about(entry.key):
                     log.debug("stored %s", entry.kind)
         return web.Response(text="ok")
+
+
+async def _in_time(storing: Awaitable[T]) -> T:
+    """A database that is away and a disk that is full are waited for; 360Dialog does not wait longer than this."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await storing
+    except (TimeoutError, ConfigError) as error:
+        log.error("a webhook cannot be stored, 360Dialog will send it again: %s", error or "storage does not answer")
+        raise web.HTTPServiceUnavailable from None

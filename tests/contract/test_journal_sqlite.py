@@ -133,24 +133,27 @@ async def test_what_was_asked_for_before_closing_is_on_the_disk(tmp_path: Path) 
         assert (await journal.counts())["waiting"] == 50
 
 
-async def test_a_disk_that_is_full_is_said_to_everybody_who_waited_and_is_survived(tmp_path: Path) -> None:
-    async with journal_in(tmp_path) as journal:
+async def test_a_disk_that_is_full_is_said_and_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock()
+    async with SqliteJournal(tmp_path, Vault(tmp_path / "secret.key"), clock) as journal:
         await journal.append(entry("a"))
         one = await take(journal, "a")
         database = journal._db
         [pages] = database.execute("PRAGMA page_count").fetchone()
         database.execute(f"PRAGMA max_page_count = {pages}")
 
-        results = await asyncio.gather(
-            *(journal.append(entry(f"k{n}", text="x" * 9000)) for n in range(5)), return_exceptions=True
-        )
-        assert [type(result) for result in results] == [StorageError] * 5
-        assert all(re.search(f"{FILE} failed: .*full", str(result)) for result in results)
+        appending = [asyncio.create_task(journal.append(entry(f"k{n}", text="x" * 9000))) for n in range(5)]
+        await clock.asleep()
+        appending[0].cancel()
+        assert re.search(f"{FILE} failed: the disk is full", caplog.text)
+        assert dict(await journal.counts()) == {"waiting": 1, "done": 0, "dead": 0}
 
         database.execute("PRAGMA max_page_count = 1000000")
         await journal.done(one, Outcome())
-        assert await journal.append(entry("k0")) == 1
-        assert dict(await journal.counts()) == {"waiting": 1, "done": 1, "dead": 0}
+        clock.advance(60)
+        assert await asyncio.gather(*appending[1:]) == [1] * 4
+        assert await journal.append(entry("k0")) == 1, "whoever did not wait any longer has left nothing behind"
+        assert dict(await journal.counts()) == {"waiting": 5, "done": 1, "dead": 0}
 
 
 async def test_several_appends_share_a_commit(tmp_path: Path) -> None:
@@ -188,6 +191,7 @@ def plan(db: sqlite3.Connection, query: str) -> list[str]:
         (tables.HEAD_OF_LANE, "SEARCH entries USING INDEX entries_waiting (lane=?)"),
         (tables.READY_LANES, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=?)"),
         (tables.DUE_LANES, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=? AND since<?)"),
+        (tables.FAR_LANES, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=? AND since>?)"),
         (tables.NEXT_DUE, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=? AND since>?)"),
         (tables.DEAD, "SCAN entries USING INDEX entries_dead"),
         (tables.ENTRY_BY_KEY, "SEARCH entries USING INDEX sqlite_autoindex_entries_1 (key=?)"),

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot.ports import Journal, Outcome
+from bot.relay.retry import LONGEST_BELIEVED
 from tests.contract.journals import NOON, ManualClock, entry, keys, take
 
 DONE = Outcome()
@@ -107,3 +108,20 @@ async def test_closed_gives_up_after_its_timeout(journal: Journal, clock: Manual
         await clock.asleep()
         clock.advance(5)
         assert await waiting is None
+
+
+async def test_a_clock_that_goes_back_makes_nothing_wait_for_the_time_that_went_twice(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.append(entry("a"))
+    await journal.again(await take(journal, "a"), 60, "busy")
+    clock.advance(-30 * 86400)
+    await journal.append(entry("b", "other"))
+
+    assert {one.key for one in await journal.heads(10)} == {"a", "b"}
+
+
+async def test_a_pause_that_was_really_asked_for_is_kept(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"))
+    await journal.again(await take(journal, "a"), LONGEST_BELIEVED, "busy")
+    assert await journal.heads(10) == []

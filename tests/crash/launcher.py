@@ -12,6 +12,7 @@ journal stands `Mortal`, which knows no mercy: signal 9, so nothing is tidied up
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import logging
 import os
@@ -62,8 +63,15 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_with_parent() -> None:
+    """However the crash run ends, no bot stays behind (Linux: prctl(2), PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def live(life: dict[str, Any]) -> None:
     """The whole life of one bot; its last words, if it has time for any, go to the log."""
+    die_with_parent()
     handle = os.open(life["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -85,6 +93,7 @@ def live(life: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    die_with_parent()
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -1,0 +1,28 @@
+"""What can go wrong around the bot, and the visible state in which each of it ends.
+
+| fault | end state | test |
+|---|---|---|
+| Rocket.Chat away for minutes | webhooks get 200, `/readyz` says away; then all is there, in order | rocketchat |
+| Rocket.Chat answers 429, 500, 502, HTML, nothing | delivered once, in order | rocketchat |
+| its answer is lost after the effect | delivered once | stories/test_gaps |
+| websocket cut, messages in the gap | caught up exactly, nothing overtaken | stories/test_gaps |
+| websocket silently dead | given up after 40 s without a sign of life, caught up | adapters/test_rocketchat_realtime |
+| events lost while the socket lives | found by the periodic catch-up | rocketchat |
+| forced logout (password) | logs in again by itself, nothing lost | rocketchat |
+| token revoked (fixed) | `/readyz` says away; everything waits until the token is replaced | rocketchat |
+| 360Dialog answers 429, 400 rate limit, 503 | sent once, in order | whatsapp |
+| 360Dialog answers 500, 502 or 504 with a page | unknown: told to the agent, never sent twice | whatsapp |
+| time-out after it accepted | settled by the status; without one told as unknown, and settled even later | whatsapp |
+| status before the answer | known, once | whatsapp |
+| API key revoked | agent and setup channel told what to do; Retry delivers with the new key | whatsapp |
+| pair rate limit | only that customer waits | whatsapp |
+| webhook delivered again for days | shown once, also after a restart | whatsapp |
+| disk full | webhooks get 503 and come again, the log says so; it goes on by itself | machine |
+| clock jumps back or forward | nothing waits for the time that went twice, nothing is given up | machine |
+| two bots on one data folder | the second names the first, says what to do, and ends with code 2 | machine |
+| damaged or foreign database | untouched, named, says what to do | machine, contract/test_journal_sqlite |
+| older database | a copy is kept before it is brought up to date | machine |
+| newer database | refused, untouched | contract/test_journal_sqlite, test_postgres_store |
+| PostgreSQL away and back under traffic | webhooks get 503 and come again; nothing lost, nothing doubled | database |
+| killed at any moment | see tests/crash | crash |
+"""
