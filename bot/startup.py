@@ -10,7 +10,7 @@ from contextlib import suppress
 from bot import VERSION
 from bot.chatops.dispatcher import Account, Dispatcher
 from bot.chatops.setup_channel import SetupChannel
-from bot.config import Settings
+from bot.config import ConfigError, Settings
 from bot.errors import BotError, Unreachable
 from bot.model import RoomId
 from bot.ports import Clock, Condition, Entry, Journal, Outcome, WorkspaceAdmin
@@ -19,6 +19,8 @@ from bot.web.health import Health
 
 log = logging.getLogger(__name__)
 
+_ANSWER = 2.0
+"""Seconds in which storage must answer whoever asks for its health."""
 _AGAIN = 300.0
 """Seconds until what could not be done for the setup channel is tried again; then twice as long, up to a day."""
 
@@ -37,7 +39,12 @@ class Bot:
         self.waits_for = "Rocket.Chat"
 
     async def health(self) -> Health:
-        told = {"rocketchat": "connected" if self._connected else "away", **await self.journal.counts()}
+        told: dict[str, str | int] = {"rocketchat": "connected" if self._connected else "away"}
+        try:
+            async with asyncio.timeout(_ANSWER):
+                told |= await self.journal.counts()
+        except (TimeoutError, ConfigError):
+            return Health(False, {"waits_for": "its storage", **told})
         return Health(self.ready.is_set(), told if self.ready.is_set() else {"waits_for": self.waits_for, **told})
 
     async def condition(self, admin: WorkspaceAdmin) -> Condition:

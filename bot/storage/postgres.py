@@ -1,7 +1,8 @@
 """The PostgreSQL database that several bots share: connections, patience with it, and what all of them must agree on.
 
 A server that restarts, fails over or is out of connections for a while is waited for: every change is one transaction
-and is tried again as a whole, with growing pauses, for half a minute (`Pace`). Only then it is a StorageError.
+and is tried again as a whole, with growing pauses, for half a minute at the start and for an hour later on (`Pace`).
+Only then it is a StorageError.
 
 Each bot has its own `data_dir` and the same secret key file. Connections must keep their session (notifications and
 advisory locks do not survive a pooler that shares sessions between transactions).
@@ -86,6 +87,7 @@ class Database:
     def __init__(self, url: str, vault: Vault, pace: Pace = _PACE) -> None:
         self._url = url
         self._vault = vault
+        self._pace = pace
         self._patience = pace.patience
         self._closing = AsyncExitStack()
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -104,9 +106,11 @@ class Database:
             await self._patiently(self.presence.start)
             stack.push_async_callback(self.presence.stop)
             self._closing = stack.pop_all()
+        self._patience = self._pace.endurance
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._patience = self._pace.patience
         await self._closing.aclose()
 
     async def transact(self, work: Callable[[Db], Awaitable[T]]) -> T:
@@ -163,7 +167,7 @@ class Database:
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
-        deadline, pause = clock() + self._patience, _FIRST_PAUSE
+        began, pause = clock(), _FIRST_PAUSE
         while True:
             try:
                 return await attempt()
@@ -171,9 +175,10 @@ class Database:
                 # Its text may quote what was given.
                 raise ValueError(f"{type(error).__name__}: the database cannot hold this value") from None
             except _PASSING as error:
-                if clock() + pause > deadline:
+                if clock() + pause > began + self._patience:
                     raise self._failed(error) from error
-                log.info("the database %s does not answer, again in %.2f s: %s", self.where, pause, _text(error))
+                level = logging.WARNING if pause == _LONGEST_PAUSE else logging.INFO
+                log.log(level, "the database %s does not answer, again in %.2f s: %s", self.where, pause, _text(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except asyncpg.PostgresError as error:

@@ -36,10 +36,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """In seconds of real time: `patience` with a database that is away, `beat` between two looks, `grace` for a bot
+    """In seconds of real time: `patience` with a database that is away when a bot starts or stops, and `endurance` in
+    between, `beat` between two looks, `grace` for a bot
     whose lock is gone."""
 
     patience: float = 30.0
+    endurance: float = 3600.0
     beat: float = 1.0
     grace: float = 3.0
 

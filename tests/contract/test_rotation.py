@@ -23,6 +23,7 @@ from bot.storage.secrets import Vault, new_key
 from tests.contract.bots import bot_on
 from tests.contract.journals import ManualClock
 from tests.contract.registries import SESSION, SHOP
+from tests.kept_logging import logging_kept
 from tests.postgres import server
 
 TOKENS = [VisitorToken(f"token-of-{number}") for number in range(7)]
@@ -310,7 +311,8 @@ async def test_the_command_shows_rotates_and_prunes(
     )
 
     async def tool(*words: str) -> str:
-        assert await asyncio.to_thread(main, [*words, "--config", str(config)]) == 0
+        with logging_kept():
+            assert await asyncio.to_thread(main, [*words, "--config", str(config)]) == 0
         return capsys.readouterr().out
 
     async def run(what: str) -> str:

@@ -14,6 +14,12 @@ from bot import app
 from bot.model import NumberId
 from bot.stage import TIMEOUT, Stage, link_in, staged
 from bot.startup import Bot
+from bot.storage.files import StorageError
+from bot.storage.postgres import Database
+from bot.storage.postgres_presence import Pace
+from bot.storage.secrets import Vault
+from tests.contract.bots import bot_on
+from tests.contract.journals import entry
 from tests.crash.traffic import another
 from tests.postgres import server
 
@@ -29,6 +35,8 @@ class Line:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[object]] = set()
         self._is_cut = False
+        self.tried = asyncio.Semaphore(0)
+        """Acquired once for each connection that was not taken."""
         self.url = ""
 
     @asynccontextmanager
@@ -59,6 +67,7 @@ class Line:
         self._open |= {writer, ours}
         try:
             if self._is_cut:
+                self.tried.release()
                 return
             await asyncio.gather(_pass_on(reader, ours), _pass_on(theirs, writer), return_exceptions=True)
         finally:
@@ -92,6 +101,8 @@ async def test_a_database_that_goes_away_and_comes_back_loses_and_doubles_nothin
         await stage.agent_writes(room, "while it is away")
         await sent
         assert {delivery.statuses[0] for delivery in stage.wa.deliveries[-3:]} == {503}
+        async with stage.http.get(f"{stage.settings.server.public_url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["waits_for"]) == (503, "its storage")
         line.mend()
         await stage.customer_reads("while it is away")
         for n in range(3):
@@ -99,6 +110,23 @@ async def test_a_database_that_goes_away_and_comes_back_loses_and_doubles_nothin
         await stage.wa.settled()
         assert sorted(stage.from_customer(room)) == ["away 0", "away 1", "away 2", "hi"]
         assert [one.text for one in stage.customer.received] == ["while it is away"]
+
+
+async def test_a_running_bot_waits_longer_for_its_database_than_one_that_starts(tmp_path: Path) -> None:
+    pace = Pace(patience=0.2)
+    async with Line(await server().database_of(tmp_path)).laid() as line:
+        async with bot_on(line.url, tmp_path / "secret.key", pace) as bot:
+            line.cut()
+            appending = asyncio.create_task(bot.journal.append(entry("a")))
+            async with asyncio.timeout(TIMEOUT):
+                for _ in range(20):
+                    await line.tried.acquire()
+            assert not appending.done()
+            line.mend()
+            assert await appending == 1
+        line.cut()
+        with pytest.raises(StorageError, match="cannot be used"):
+            await Database(line.url, Vault(tmp_path / "secret.key"), pace).__aenter__()
 
 
 @asynccontextmanager
