@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Pages:
     def in_words(self, handler: Handler) -> Handler:
         """The handler of a page, so that its 429 is a page too: people open old links again and again."""
 
+        @wraps(handler)  # its words are the page's in the OpenAPI document
         async def worded(request: web.Request) -> web.StreamResponse:
             try:
                 return await handler(request)
