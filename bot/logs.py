@@ -25,8 +25,8 @@ _OWN = ("timestamp", "level", "logger", "event", "exception")
 
 
 def about(key: str) -> AbstractContextManager[None]:
-    """Lines that are written inside bear the id of this entry, masked as everywhere."""
-    return bound_contextvars(entry=masked(key))
+    """Lines that are written inside bear the id of this entry; it is masked where a line is made, as everything."""
+    return bound_contextvars(entry=key)
 
 
 def configure(level: str, form: Format, secrets: Iterable[str] = (), stream: IO[str] | None = None) -> None:

@@ -110,7 +110,8 @@ class Worker:
             await self._judge(entry, error)
         else:
             self._watch(entry.kind, "done", self._clock.now() - entry.first_at)
-            log.debug("%s done", masked(entry.key))
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s done", masked(entry.key))
 
     async def _judge(self, entry: Entry, error: Exception) -> None:
         age = self._clock.now() - entry.first_at

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 
 from bot.config import ConfigError
+
+_ATTEMPTS, _BETWEEN = 10, 0.02
 
 
 class StorageError(ConfigError):
@@ -53,6 +56,18 @@ def write_whole(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
+def _locked(handle: int) -> bool:
+    """Tried for a moment: the doctor, who looks whether a bot is there, holds it for as long as a look takes."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if attempt < _ATTEMPTS - 1:
+                time.sleep(_BETWEEN)
+    return False
+
+
 class FolderLock:
     """One process per folder. The lock dies with the process, however that dies; the file stays and means nothing."""
 
@@ -66,9 +81,7 @@ class FolderLock:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StorageError(f"{self._path} cannot be opened: {error.strerror}.") from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(handle):
             holder = os.read(handle, 200).decode("utf-8", "replace").strip() or "another process"
             os.close(handle)
             raise StorageError(

@@ -31,7 +31,8 @@ from bot.storage.secrets import Vault
 REGISTRY = "registry.json"
 _RECENT = 20_000
 """Entries that are looked through for the last webhook of each number."""
-_PATIENCE = 20.0
+_PATIENCE = 10.0
+"""Seconds of looking through a file for damage, beside a bot that needs the disk too."""
 _HEARD = "wa.message", "wa.status", "wa.other"
 
 
