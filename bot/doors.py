@@ -75,7 +75,9 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock, me
         stream=stream,
         workspace=Livechat(url, login, session, ask_ddp=stream.call),
         admin=Admin(url, login),
-        whatsapp=Dialog360(session, settings.dialog360.base_url),
+        whatsapp=Dialog360(
+            session, settings.dialog360.base_url, messages_per_second=settings.dialog360.messages_per_second
+        ),
         outgoing=await stack.enter_async_context(Callbacks()),
     )
 

@@ -298,6 +298,10 @@ class Finding:
 class WhatsApp(Protocol):
     """360Dialog's Cloud API. Every call carries one number's API key."""
 
+    async def turn(self, api_key: str, *, bulk: bool = False) -> None:
+        """Returns when this number may send the next message; conversations come before `bulk`. Raises nothing. Ask
+        before anything is noted as handed over."""
+
     async def send(self, api_key: str, body: Json) -> Sent:
         """One POST /messages. Raises Unsure when the request may have been accepted."""
 

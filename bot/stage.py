@@ -285,6 +285,7 @@ setup_members = {json.dumps(settings.rocketchat.setup_members)}
 
 [dialog360]
 base_url = "{settings.dialog360.base_url}"
+messages_per_second = {settings.dialog360.messages_per_second}
 
 [server]
 port = {settings.server.port}
@@ -306,6 +307,7 @@ async def staged(
     public_url: str = "",
     database_url: str = "",
     api_token: str = "",
+    messages_per_second: int = 80,
     **app_settings: Any,
 ) -> AsyncIterator[Stage]:
     """Both sandboxes with people in them, and the started bot in between; `start=False`: not yet."""
@@ -319,7 +321,7 @@ async def staged(
             rocketchat=RocketChat(
                 url=rc.url, username=BOT, password=SecretStr(PASSWORD), setup_members=["ada"]
             ),
-            dialog360=Dialog360(base_url=wa.url),
+            dialog360=Dialog360(base_url=wa.url, messages_per_second=messages_per_second),
             server=Server(
                 port=port, public_url=public_url or f"http://127.0.0.1:{port}", api_token=SecretStr(api_token)
             ),

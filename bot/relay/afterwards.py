@@ -102,6 +102,7 @@ class AgentReactions:
             return Outcome({"ignored": "the number is not connected any more"})
         try:
             to = compose.address(conversation)
+            await self._whatsapp.turn(number.api_key)
             await self._whatsapp.send(number.api_key, compose.reaction(to, pair.wamid, emoji))
         except Refused as error:
             said: dict[str, str | int] = {"said": error.said, **error.values}

@@ -35,10 +35,11 @@ async def hand_over(
     parts: Sequence[Make],
     *,
     heard: Callable[[Sent], Awaitable[None]] | None = None,
+    bulk: bool = False,
 ) -> list[Wamid]:
     """Sends what has not been sent yet; the ids of all parts. Raises Unsure for a part whose fate is not known.
 
-    `heard` is told each answer: it also names the person by WhatsApp's id."""
+    `heard` is told each answer: it also names the person by WhatsApp's id. `bulk` lets conversations go first."""
     wamids = []
     for part, make in enumerate(parts):
         step = entry.steps.get(part)
@@ -48,6 +49,7 @@ async def hand_over(
         if step is not None:
             raise Unsure("no answer was noted for a part that had been handed over")
         body = await make()
+        await whatsapp.turn(api_key, bulk=bulk)
         await journal.progress(entry, part, Step("handed"))
         sent = await whatsapp.send(api_key, body)
         if heard is not None:

@@ -9,6 +9,7 @@ from bot.relay.handover import hand_over, opaque_name
 from bot.relay.notices import notice
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.targets import Target, Targets
+from bot.relay.template_orders import is_few
 from bot.rocketchat.compose import notice_id
 from bot.whatsapp import compose
 from bot.whatsapp.markup import inert, inert_line
@@ -45,7 +46,15 @@ class TemplateSends:
             await self._targets.heard(number.id, typed, sent.wa_id)
 
         try:
-            [wamid] = await hand_over(self._journal, self._whatsapp, entry, number.api_key, [make], heard=heard)
+            [wamid] = await hand_over(
+                self._journal,
+                self._whatsapp,
+                entry,
+                number.api_key,
+                [make],
+                heard=heard,
+                bulk=not is_few(entry.key),
+            )
         except Refused as error:
             await self._endpoint.refused(entry.key, number.id, to, body["preview"], error, template=True)
             raise

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from bot.errors import (
     KeyInvalid,
     MediaRefused,
     NotFound,
+    RateLimited,
     Trouble,
     Unreachable,
     Unsure,
@@ -44,6 +46,7 @@ from bot.model import Health, MediaFile, Sent, Wamid
 from bot.ports import Json, WhatsApp
 from bot.whatsapp.error_codes import from_answer
 from bot.whatsapp.media_source import download_url
+from bot.whatsapp.pace import Pace, Turns
 from bot.whatsapp.raw import items, line, number, obj, phone_digits, text
 from bot.whatsapp.template_pages import all_templates
 
@@ -54,6 +57,8 @@ _FILE_TIMEOUT = 600.0
 """Seconds for 100 MB on a slow line."""
 _HEALTH = "health_status,display_phone_number,verified_name,quality_rating"
 _MOST_PROBLEMS = 20
+_UPLOADS = 25
+"""A second, for each number."""
 
 
 class Dialog360:
@@ -61,13 +66,27 @@ class Dialog360:
     seconds): a request on a connection that just died is lost with an unsure outcome."""
 
     def __init__(
-        self, session: ClientSession, base_url: str, *, connect_timeout: float = 10.0, answer_timeout: float = 30.0
+        self,
+        session: ClientSession,
+        base_url: str,
+        *,
+        connect_timeout: float = 10.0,
+        answer_timeout: float = 30.0,
+        messages_per_second: int = 80,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._timeout = ClientTimeout(
             total=connect_timeout + 2 * answer_timeout, connect=connect_timeout, sock_read=answer_timeout
         )
+        self._paces: defaultdict[str, Pace] = defaultdict(lambda: Pace(messages_per_second))
+        self._uploads: defaultdict[str, Turns] = defaultdict(lambda: Turns(_UPLOADS * 0.8, burst=_UPLOADS / 5))
+
+    async def turn(self, api_key: str, *, bulk: bool = False) -> None:
+        pace, now = self._paces[api_key], asyncio.get_running_loop().time
+        if bulk:
+            await asyncio.sleep(pace.bulk(now()))
+        await asyncio.sleep(pace.turn(now()))
 
     async def send(self, api_key: str, body: Json) -> Sent:
         """POST /messages (Meta: whatsapp/messages/send-messages). 200 means accepted, not delivered."""
@@ -75,7 +94,10 @@ class Dialog360:
         accepted = obj(next(iter(items(obj(answer.json).get("messages"))), None))
         wamid = text(accepted.get("id"))
         if answer.status >= 300 or not wamid:
-            raise answer.error()
+            error = answer.error()
+            if isinstance(error, RateLimited):
+                self._paces[api_key].refused(asyncio.get_running_loop().time())
+            raise error
         contact = obj(next(iter(items(obj(answer.json).get("contacts"))), None))
         return Sent(Wamid(wamid), text(contact.get("wa_id")) or text(contact.get("user_id")))
 
@@ -122,7 +144,9 @@ class Dialog360:
 
     async def upload(self, api_key: str, file: Path, *, name: str, mime_type: str) -> str:
         """POST /media; the part names its real type (Meta: whatsapp/business-phone-numbers/media). An upload that is
-        never sent by id does nothing, so a lost answer is no harm."""
+        never sent by id does nothing, so a lost answer is no harm. A number may upload 25 a second (docs.360dialog.com:
+        upload, retrieve or delete media)."""
+        await asyncio.sleep(self._uploads[api_key].take(asyncio.get_running_loop().time()))
         with await asyncio.to_thread(file.open, "rb") as content:
             form = FormData(quote_fields=False)
             form.add_field("messaging_product", "whatsapp")

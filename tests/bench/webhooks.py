@@ -21,7 +21,7 @@ _PYWA_WANTS = "X-Hub-Signature-256: sha256=none"
 async def bot_alone() -> AsyncIterator[tuple[Stage, Server]]:
     """The real program on a core of its own, with a connected number, between simulators without rate limits."""
     with on_core(bot=False):
-        async with staged(start=False) as stage:
+        async with staged(start=False, messages_per_second=100_000) as stage:
             stage.wa.limits.mps = stage.wa.limits.pair_burst = 0
             stage.wa.window_errors = "off"
             with on_core(bot=True):

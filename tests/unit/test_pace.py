@@ -1,0 +1,100 @@
+"""Turns of a number: below WhatsApp's limit whatever comes, and no reply of an agent waits for bulk."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.sandbox.dialog360.limits import Limits
+from bot.whatsapp.pace import BULK, RECOVERY, Pace, Turns
+
+AT_ONCE = 32
+"""Recipients of orders that are under way together."""
+
+
+def sent(pace: Pace, replies: Iterable[float], bulk: int) -> Iterator[tuple[float, float, bool]]:
+    """When each message was wished, when it left, and whether it was bulk; in the order in which they leave.
+
+    Each of bulk's places takes its next recipient as soon as its last one has left.
+    """
+    order, left = count(), bulk
+    events: list[tuple[float, int, str, float]] = [(at, next(order), "reply", at) for at in replies]
+    events += [(0.0, next(order), "bulk", 0.0) for _ in range(min(bulk, AT_ONCE))]
+    heapq.heapify(events)
+    while events:
+        now, _, what, wished = heapq.heappop(events)
+        match what:
+            case "bulk":
+                heapq.heappush(events, (now + pace.bulk(now), next(order), "bulk's turn", wished))
+            case "reply" | "bulk's turn":
+                leaves = "reply left" if what == "reply" else "bulk left"
+                heapq.heappush(events, (now + pace.turn(now), next(order), leaves, wished))
+            case _:
+                yield wished, now, what == "bulk left"
+                if what == "bulk left":
+                    left -= 1
+                    if left >= AT_ONCE:
+                        heapq.heappush(events, (now, next(order), "bulk", now))
+
+
+@given(
+    limit=st.integers(1, 1000),
+    replies=st.lists(st.floats(0, 5), max_size=300),
+    bulk=st.integers(0, 200),
+)
+def test_whatever_is_wished_whatsapp_never_refuses(limit: int, replies: list[float], bulk: int) -> None:
+    judge = Limits()
+    judge.mps = limit
+    leaving = list(sent(Pace(limit), replies, bulk))
+
+    for number, (_, at, _) in enumerate(leaving):
+        judge.send("number", f"customer {number}", at)  # raises when it is too much
+
+    assert len(leaving) == len(replies) + bulk
+
+
+def test_ten_thousand_templates_never_delay_a_reply_by_a_second() -> None:
+    """Thirty replies a second: what bulk leaves free of the pace of 64 a second."""
+    replies = [10 + n / 30 for n in range(3000)]
+    leaving = list(sent(Pace(80), replies, 10_000))
+
+    late = [left - wished for wished, left, bulk in leaving if not bulk]
+    assert len(late) == 3000
+    assert max(late) < 0.1
+    assert max(left for _, left, bulk in leaving if bulk) < 10_000 / (80 * 0.8 * BULK) + 1, "and bulk is not starved"
+
+
+def test_replies_that_come_all_at_once_share_only_with_half() -> None:
+    leaving = list(sent(Pace(80), [10.0] * 60, 10_000))
+
+    assert max(left - wished for wished, left, bulk in leaving if not bulk) < 1.0
+
+
+def test_a_refusal_halves_the_pace_once_for_all_that_were_under_way_and_it_grows_back() -> None:
+    def gap(pace: Pace, now: float) -> float:
+        pace.turn(now)
+        return pace.turn(now)
+
+    pace = Pace(8)  # no burst: one in 0.15 s
+    whole = gap(pace, 1000.0)
+    for n in range(20):
+        pace.refused(2000.0 + n / 100)
+    assert 1.9 * whole < gap(pace, 2000.5) < 2.1 * whole
+    assert gap(pace, 2000.0 + RECOVERY) == gap(Pace(8), 2000.0 + RECOVERY)
+
+
+def test_it_never_stands_still_however_often_it_is_refused() -> None:
+    pace = Pace(80)
+    for n in range(1000):
+        pace.refused(float(n * 2))
+
+    assert pace.bulk(2000.0) + pace.turn(2000.0) < 2.0
+
+
+def test_after_a_pause_a_few_go_at_once() -> None:
+    turns = Turns(20.0, burst=5.0)
+
+    assert [turns.take(100.0) for _ in range(5)] == [0.0] * 5
+    assert turns.take(100.0) > 0
