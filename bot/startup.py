@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _ANSWER = 2.0
 """Seconds in which storage must answer whoever asks for its health."""
+_START = 5.0
+"""Seconds for which an entry waits for the bot to know who it is."""
 _AGAIN = 300.0
 """Seconds until what could not be done for the setup channel is tried again; then twice as long, up to a day."""
 
@@ -36,6 +38,10 @@ class Bot:
         self.account: Account | None = None
         self.setup_room: RoomId | None = None
         self.dispatcher: Dispatcher | None = None
+        self.awake = asyncio.Event()
+        """Set with the dispatcher."""
+        self.settled = asyncio.Event()
+        """Set with the setup room."""
         self.waits_for = "Rocket.Chat"
 
     async def health(self) -> Health:
@@ -58,21 +64,29 @@ class Bot:
 
     async def chat(self, entry: Entry) -> Outcome:
         """Handler of what people tell the bot; waits until the bot knows who it is."""
-        return await self._awake().handle(entry)
+        return await (await self._awake()).handle(entry)
 
     async def answers_form(self, entry: Entry) -> bool:
         """Whether what an agent wrote in a customer's room answers a form there, and is not for the customer."""
-        return await self._awake().answers_form(entry)
+        return await (await self._awake()).answers_form(entry)
 
-    def _awake(self) -> Dispatcher:
+    async def _awake(self) -> Dispatcher:
+        await self._patiently(self.awake)
         if self.dispatcher is None:
             raise Unreachable("the bot is starting")
         return self.dispatcher
 
     async def known_setup_room(self) -> RoomId:
+        await self._patiently(self.settled)
         if self.setup_room is None:
             raise Unreachable("the setup channel is not there yet")
         return self.setup_room
+
+    async def _patiently(self, known: asyncio.Event) -> None:
+        """A start takes a moment. An entry that gave up at once would come back ever later, over many restarts."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START):
+                await known.wait()
 
     @property
     def _connected(self) -> bool:
@@ -101,7 +115,9 @@ async def begin(
             for step in first:
                 await step()
             bot.dispatcher = dispatcher(bot.account)
+            bot.awake.set()
             bot.setup_room = await setup.ensure()
+            bot.settled.set()
             break
         except BotError as error:
             bot.waits_for = f"Rocket.Chat ({error})"

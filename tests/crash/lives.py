@@ -24,6 +24,8 @@ TRANSITIONS = ("append", "heads", "progress", "done", "again", "park", "confirm"
 """Everything that the journal commits, and the step of a form."""
 RARE = ("again", "park", "confirm", "set_mark", "remember", "put_session")
 _LATEST = 12
+_PATIENCE = 10
+"""Times `bot.stage.TIMEOUT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,13 @@ class Lives(Program):
         assert self._launcher.stdin is not None
         self._launcher.stdin.write(json.dumps(life).encode() + b"\n")
         await self._born.wait()
+
+    async def alive(self) -> None:
+        """As for every program, but with patience: it may have much to catch up with, on a machine that is busy."""
+        for _ in range(_PATIENCE - 1):
+            with suppress(TimeoutError):
+                return await super().alive()
+        await super().alive()
 
     async def kill(self) -> None:
         """Signal 9, unless it has died already; the launcher stays."""

@@ -166,7 +166,7 @@ async def admin(town: Town, who: User, talks: list[Talk]) -> None:
 
 async def fill_in_chat(stage: Stage, who: User, room: str, talk: Talk, label: str) -> None:
     asked = [
-        ("send-template", "appointment_reminder"),
+        ("send-template", "Question 1"),
         ("appointment_reminder", ""),
         (talk.customer.phone, ""),
         (label, ""),
@@ -194,7 +194,7 @@ async def say(stage: Stage, who: User, room: str, words: str, expected: str) -> 
 
 async def fill_page(stage: Stage, who: User, room: str, talk: Talk, label: str) -> None:
     """Whoever gets no answer presses the button once more: the very same request."""
-    offered = await say(stage, who, room, "send-template", "appointment_reminder")
+    offered = await say(stage, who, room, "send-template", "Question 1")
     page = await _page(stage, "GET", link_in(offered), {})
     page = await _press(stage, page, template="appointment_reminder|en", recipients=talk.customer.phone)
     page = await _press(stage, page, body_first_name=label, body_date="Friday", body_time="10:30")

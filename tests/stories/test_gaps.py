@@ -168,3 +168,20 @@ async def test_a_restart_needs_no_new_login() -> None:
         await stage.stop()
         await stage.start()
         assert [call.path for call in stage.rc.calls].count("/api/v1/login") == 2
+
+
+async def test_what_waits_for_the_bot_to_start_does_not_come_back_ever_later() -> None:
+    """Otherwise an answer to a form is put off a minute at a time by a bot that is restarted again and again."""
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.stop()
+        sent = await stage.agent_writes(room, "while it starts")
+        stage.rc.levers.add("/me$", delay=1.0)
+        await stage.start()
+        await stage.customer_reads("while it starts")
+        assert stage.bot is not None
+        found = await stage.bot.journal.find(f"rc:{sent['_id']}")
+        assert found is not None
+        assert found.entry.tries == 0
