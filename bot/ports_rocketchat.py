@@ -74,6 +74,9 @@ class Workspace(Protocol):
 
     async def departments(self) -> list[Department]: ...
 
+    async def takes_conversations(self, department: str) -> bool:
+        """Whether a new conversation of this department, or of the one that stands in for it, finds somebody now."""
+
     async def agent(self, username: str, *, available: bool = False) -> str | None:
         """Id of the Omnichannel agent with this user name; with `available` only if they take conversations now.
 

@@ -15,7 +15,17 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.errors import DepartmentUnknown, RoomClosed, RoomUnknown, TooLong, Trouble, VisitorUnknown
+from bot.errors import (
+    BotError,
+    DepartmentUnknown,
+    NoAgentOnline,
+    Refused,
+    RoomClosed,
+    RoomUnknown,
+    TooLong,
+    Trouble,
+    VisitorUnknown,
+)
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Alone, Journal, Registry, Workspace
 from bot.relay.auto_messages import welcome
@@ -234,15 +244,22 @@ class Conversations:
         return conversation
 
     async def _ask_room(self, conversation: Conversation, number: Number, name: str) -> tuple[Conversation, RoomId]:
-        """With the agent or department that a template named for the answer; as usual when there is none."""
-        route = await self._targets.route(conversation, number)
-        department = route.department or number.department
-        try:
-            if route.department:
-                conversation = await self._register(conversation, number, name, department)
-            room = await self._workspace.open_room(conversation.token, route.agent)
-        except VisitorUnknown:
-            conversation = await self._register(conversation, number, name, department)
-            room = await self._workspace.open_room(conversation.token, route.agent)
-        await self._targets.followed(conversation, route)
-        return conversation, room
+        """With the agent or department that a template named for the answer, as far as Rocket.Chat takes them: without
+        that agent when they take nobody now, then without that department. As usual when there is none."""
+        wished = await self._targets.route(conversation, number)
+        for route in wished.with_fallbacks(number.department):
+            department = route.department or number.department
+            try:
+                if route.department:
+                    conversation = await self._register(conversation, number, name, department)
+                try:
+                    room = await self._workspace.open_room(conversation.token, route.agent)
+                except VisitorUnknown:
+                    conversation = await self._register(conversation, number, name, department)
+                    room = await self._workspace.open_room(conversation.token, route.agent)
+            except (Refused, NoAgentOnline) as error:
+                refused: BotError = error
+                continue
+            await self._targets.followed(conversation, route, number)
+            return conversation, room
+        raise refused

@@ -6,14 +6,17 @@ numbers). A typed number is tried as it was typed, and the id that came back is 
 
 A target counts for the next conversation that is opened, for `LIFE`: as long as WhatsApp itself tries to deliver. The
 agent gets it when they are available then, otherwise the department does, otherwise everything is as usual for the
-number (Rocket.Chat 8.3 app/livechat/server/api/v1/room.ts, `agentId`). A department is a property of the visitor, so
-after it was used once the next conversation gets the number's own department again.
+number (Rocket.Chat 8.3 app/livechat/server/api/v1/room.ts, `agentId`). Who is listed as available may be refused all
+the same (`no-agent-online`: the list counts idle agents, or they have just left), so a refusal leads to the next of
+these and never to waiting. A department is a property of the visitor, so after it was used once the next conversation
+gets the number's own department again.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from bot.errors import Refused
 from bot.model import ContactId, Conversation, Number, NumberId
@@ -42,6 +45,14 @@ class Route:
     department: str = ""
     target: bool = False
     """It comes from a target, which is used up with it."""
+
+    def with_fallbacks(self, own: str) -> Iterator[Route]:
+        """This one, and what to ask for when Rocket.Chat refuses it. `own` is the number's department."""
+        yield self
+        if self.agent:
+            yield replace(self, agent="")
+        if self.target and self.department not in ("", own):
+            yield replace(self, agent="", department=own)
 
 
 class Targets:
@@ -85,12 +96,15 @@ class Targets:
         target = json.loads(stored)
         if self._clock.now() - target["at"] > LIFE:
             return Route()
-        return Route(await self._available(target["agent"]), target["department"], target=True)
+        agent, department = await self._available(target["agent"]), str(target["department"])
+        if department and not await self._workspace.takes_conversations(department):
+            department = ""  # a visitor cannot leave it again for none at all, so it is asked about before
+        return Route(agent, department, target=True)
 
-    async def followed(self, conversation: Conversation, route: Route) -> None:
+    async def followed(self, conversation: Conversation, route: Route, number: Number) -> None:
         """The room is open."""
         if route.target:
-            left = _USED if route.department else ""
+            left = _USED if route.department not in ("", number.department) else ""
             await self._journal.set_mark(_target(conversation.number, conversation.contact), left)
         elif route.department:
             await self._journal.set_mark(_target(conversation.number, conversation.contact), "")

@@ -182,6 +182,11 @@ class Livechat:
             answer = await self._get("livechat/config")
             return [_department(item) for item in _dicts(_dig(answer, "config", "departments"))]
 
+    async def takes_conversations(self, department: str) -> bool:
+        """`online` of the public configuration counts fallback departments, and is true where chats may wait."""
+        answer = await self._get("livechat/config", department=department)
+        return _dig(answer, "config", "online") is not False
+
     async def agent(self, username: str, *, available: bool = False) -> str | None:
         """The server's `text` finds parts of names too, so its answer is searched."""
         name = username.lstrip("@").casefold()

@@ -20,12 +20,16 @@ class Agents:
     def __init__(self) -> None:
         self.available = {"zoe": "idOfZoe"}
         self.allowed = True
+        self.deserted: set[str] = set()
 
     async def agent(self, username: str, *, available: bool = False) -> str | None:
         assert available
         if not self.allowed:
             raise NotAllowed
         return self.available.get(username)
+
+    async def takes_conversations(self, department: str) -> bool:
+        return department not in self.deserted
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ async def test_the_agent_gets_the_next_room_and_only_that_one(targets: Targets) 
     route = await targets.route(WITH, NUMBER)
     assert route == Route(agent="idOfZoe", target=True)
     assert await targets.route(WITH, NUMBER) == route, "as long as no room was opened"
-    await targets.followed(WITH, route)
+    await targets.followed(WITH, route, NUMBER)
 
     assert await targets.route(WITH, NUMBER) == Route()
 
@@ -63,12 +67,28 @@ async def test_who_is_away_or_unknown_is_passed_over_for_the_department(targets:
 async def test_after_another_department_the_numbers_own_comes_back(targets: Targets) -> None:
     """The department is a property of the visitor and would stay."""
     await targets.remember(NUMBER.id, WITH.contact, Target(department="d1"))
-    await targets.followed(WITH, await targets.route(WITH, NUMBER))
+    await targets.followed(WITH, await targets.route(WITH, NUMBER), NUMBER)
     back = await targets.route(WITH, NUMBER)
     assert back == Route(department="own")
-    await targets.followed(WITH, back)
+    await targets.followed(WITH, back, NUMBER)
 
     assert await targets.route(WITH, NUMBER) == Route()
+
+
+async def test_a_deserted_department_is_passed_over(targets: Targets, agents: Agents) -> None:
+    await targets.remember(NUMBER.id, WITH.contact, Target(department="d1"))
+    agents.deserted = {"d1"}
+
+    assert await targets.route(WITH, NUMBER) == Route(target=True)
+
+
+def test_every_refusal_leads_on_and_ends_at_the_numbers_own_department() -> None:
+    wished = Route(agent="a", department="d1", target=True)
+
+    assert list(wished.with_fallbacks("own")) == [
+        wished, Route(department="d1", target=True), Route(department="own", target=True)
+    ]  # fmt: skip
+    assert list(Route().with_fallbacks("own")) == [Route()]
 
 
 async def test_a_target_does_not_live_for_ever(targets: Targets, clock: ManualClock) -> None:

@@ -192,6 +192,37 @@ async def test_an_agent_who_is_away_is_replaced_by_the_department() -> None:
         assert stage.rc.rooms[room]["servedBy"]["username"] == stage.agent.username
 
 
+async def test_an_agent_whom_rocketchat_refuses_keeps_nobody_waiting() -> None:
+    """Listed as available, and gone when the room is asked for."""
+    async with staged(start=False) as stage:
+        await started(stage)
+        zoe = stage.rc.add_user("zoe", name="Zoe", roles=("livechat-agent", "user"))
+        assert await post(stage, request(stage, targetAgent="zoe")) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        stage.rc.go_online(zoe, False)
+        listed = {"users": [{"_id": zoe.id, "username": "zoe"}], "count": 1, "offset": 0, "total": 1, "success": True}
+        stage.rc.levers.add("livechat/users/agent", times=-1, status=200, body=listed)
+        before = len(stage.rc.calls)
+        await stage.customer.write(stage.number, "yes, please")
+        room = await stage.agent_reads("yes, please")
+
+        assert stage.rc.rooms[room]["servedBy"]["username"] == stage.agent.username
+        asked = [call for call in stage.rc.calls[before:] if call.path.endswith("livechat/room")]
+        assert [call.status for call in asked] == [400, 200], "refused once, then without that agent"
+
+
+async def test_a_target_department_without_anybody_is_replaced_by_what_the_number_has() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        stage.rc.add_department("Sales")
+        assert await post(stage, request(stage, targetDepartment="Sales")) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        await stage.customer.write(stage.number, "yes, please")
+        room = await stage.agent_reads("yes, please")
+
+        assert stage.rc.rooms[room]["servedBy"]["username"] == stage.agent.username
+
+
 async def test_an_agents_reply_does_not_wait_for_thousands_of_templates() -> None:
     """360Dialog answers nothing to templates; conversations go on as ever."""
     async with staged(start=False) as stage:
