@@ -17,6 +17,7 @@ from bot.cli.doctor import DOCTOR
 from bot.cli.keys import KEYS
 from bot.cli.run import RUN
 from bot.cli.subcommand import Options, Subcommand
+from bot.cli.trace import TRACE
 from bot.config import ConfigError
 
 uvloop: ModuleType | None
@@ -29,6 +30,7 @@ SUBCOMMANDS = (
     RUN,
     DEMO,
     DOCTOR,
+    TRACE,
     DEAD,
     BACKUP,
     RESTORE,

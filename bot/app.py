@@ -57,6 +57,8 @@ from bot.relay.template_sends import TemplateSends
 from bot.relay.templates import Templates
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin
+from bot.storage.files import StorageError
+from bot.storage.inspection import existing_vault
 from bot.storage.opening import open_journal_alone
 from bot.storage.secrets import Vault
 from bot.translations import Translate, Translator, translator
@@ -81,10 +83,14 @@ _clock: Clock = SystemClock()
 
 
 @asynccontextmanager
-async def stored(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Journal]:
-    """The journal alone, for tools: while the bot is stopped, or beside running ones when they share a database."""
+async def stored(settings: Settings, clock: Clock = _clock, *, looks: bool = False) -> AsyncIterator[Journal]:
+    """The journal alone, for tools: while the bot is stopped, or beside running ones when they share a database or the
+    tool only `looks`."""
     async with AsyncExitStack() as stack:
-        yield await open_journal_alone(stack, settings.storage, Vault(settings.storage.key_file), clock)
+        if looks and existing_vault(settings.storage) is None:
+            raise StorageError(f"Nothing is stored yet: there is no key file {settings.storage.key_file}.")
+        vault = Vault(settings.storage.key_file)
+        yield await open_journal_alone(stack, settings.storage, vault, clock, looks=looks)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ class Stored:
     why: str = ""
     result: Json = field(default_factory=dict)
     closed_at: float = 0.0
+    due: float = 0.0
+    """Not before (unix seconds), while it waits; 0: as soon as its turn comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,10 @@ class Journal(Protocol):
         unless it is 0."""
 
     async def dead(self, limit: int = 100) -> list[Stored]: ...
+
+    async def latest(self, person: str, limit: int) -> list[Stored]:
+        """What concerns a customer (phone digits or user id) on any number, the latest arrival first: messages that
+        were shown or sent, and whatever waits or is dead in their lanes. Takes an index, however much is stored."""
 
     async def retry(self, key: str) -> bool:
         """Lets a dead letter wait again, with its tries forgotten, and what was handed over without an answer: a person

@@ -51,9 +51,13 @@ class Statuses:
                 await self._endpoint.changed(pair, status)
             return Outcome({"state": status.state, "kept": pair.state})
         await self._endpoint.changed(pair, status)
-        if state == "failed" and not pair.entry.startswith(QUIET):
-            await self._journal.append(notices.failed_later(entry, pair, from_wire(status.errors)))
-        return Outcome({"state": state}, pairs=(_with(pair, state, status.at),))
+        result: dict[str, str] = {"state": state}
+        if state == "failed":
+            error = from_wire(status.errors)
+            result |= {"reason": error.sentence, "said": error.said}
+            if not pair.entry.startswith(QUIET):
+                await self._journal.append(notices.failed_later(entry, pair, error))
+        return Outcome(result, pairs=(_with(pair, state, status.at),))
 
     async def _early_or_foreign(self, entry: Entry, status: Status) -> Outcome:
         ours = read_opaque(status.opaque)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from bot.errors import Busy
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
 from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
+from bot.storage import journal_person as whose
 from bot.storage import journal_postgres_tables as tables
 from bot.storage.files import StorageError
 from bot.storage.journal_postgres_tables import plain
@@ -53,6 +54,7 @@ T = TypeVar("T")
 _MOST_AT_ONCE = 512
 """Entries in one statement: bounds how long the first of them waits for the last."""
 _REMEMBERED_TOKENS = 4096
+_NAMES, _ROOMS, _LATEST = (whose.in_postgres(query) for query in (whose.NAMES, whose.ROOMS, whose.LATEST))
 NEWS = "news"
 """Told to the other bots when something may have become due."""
 
@@ -202,6 +204,12 @@ class PostgresJournal:
 
     async def dead(self, limit: int = 100) -> list[Stored]:
         return [stored_of(row) for row in await self._rows(tables.DEAD, limit)]
+
+    async def latest(self, person: str, limit: int) -> list[Stored]:
+        name = plain(person)
+        names = whose.names_of(name, await self._rows(_NAMES, name))
+        tails = whose.tails_of(names, await self._rows(_ROOMS, names))
+        return [stored_of(row) for row in await self._rows(_LATEST, names, tails, limit)]
 
     async def counts(self) -> Mapping[str, int]:
         [row] = await self._rows(tables.COUNTS)

@@ -69,7 +69,7 @@ def entry_of(row: Row) -> Entry:
 
 
 def stored_of(row: Row) -> Stored:
-    return Stored(entry_of(row), row["state"], row["why"], json.loads(row["result"]), row["closed_at"])
+    return Stored(entry_of(row), row["state"], row["why"], json.loads(row["result"]), row["closed_at"], row["due"])
 
 
 def steps_of(text: str) -> dict[int, Step]:

@@ -100,6 +100,11 @@ MIGRATIONS = (
     CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
     "CREATE INDEX entries_audit ON entries (seq) WHERE kind = 'audit'",
+    """
+    CREATE INDEX conversations_contact ON conversations (contact);
+    CREATE INDEX rooms_contact ON rooms (contact, number);
+    CREATE INDEX pairs_contact ON pairs (contact);
+    """,
 )
 """Step n leads from version n to n + 1 (`user_version`). A released step is never changed."""
 
@@ -128,6 +133,29 @@ def open_journal(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
             f"away together with its -wal file to begin with an empty one."
         ) from None
     return writing, reading
+
+
+def read_journal(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """The same for whoever only looks, beside a running bot too. Raises StorageError when there is nothing to see."""
+    if not path.exists():
+        raise StorageError(f"Nothing is stored yet: {path} does not exist. Is [storage] data_dir right?")
+    try:
+        return _look(path), _look(path)
+    except sqlite3.Error as error:
+        raise StorageError(f"The journal {path} cannot be read ({error}).") from None
+
+
+def _look(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None, check_same_thread=False
+    )
+    db.row_factory = sqlite3.Row
+    [ours] = db.execute("PRAGMA application_id").fetchone()
+    [version] = db.execute("PRAGMA user_version").fetchone()
+    if ours != APPLICATION_ID or version > len(MIGRATIONS):
+        db.close()
+        raise StorageError(f"The journal {path} is of another program, or of a newer version of the bot.")
+    return db
 
 
 def _connect(path: Path) -> sqlite3.Connection:

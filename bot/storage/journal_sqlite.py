@@ -7,6 +7,7 @@ loop never waits for the disk. Which lanes are held is known to the event loop a
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 from collections import defaultdict
@@ -19,6 +20,7 @@ from typing import Self, TypeVar
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
 from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
+from bot.storage import journal_person as whose
 from bot.storage import journal_tables as tables
 from bot.storage.files import DiskFull, FolderLock, StorageError, make_private_folder
 from bot.storage.group_commit import GroupCommit, Operation, Watch
@@ -34,7 +36,7 @@ from bot.storage.journal_rows import (
     stored_of,
     written,
 )
-from bot.storage.journal_schema import open_journal
+from bot.storage.journal_schema import open_journal, read_journal
 from bot.storage.secrets import Vault
 from bot.storage.waiting import first_of
 
@@ -57,8 +59,12 @@ class SqliteJournal:
     method raises StorageError when the disk or the file fails; a full disk is waited for.
     """
 
-    def __init__(self, folder: Path, vault: Vault, clock: Clock, watch: Watch | None = None) -> None:
+    def __init__(
+        self, folder: Path, vault: Vault, clock: Clock, watch: Watch | None = None, *, looks: bool = False
+    ) -> None:
+        """`looks`: it only looks, beside a running bot too; every change raises StorageError."""
         self._path = folder / FILE
+        self._looks = looks
         self._lock = FolderLock(folder)
         self._vault = vault
         self._clock = clock
@@ -76,10 +82,12 @@ class SqliteJournal:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            await asyncio.to_thread(make_private_folder, self._path.parent)
-            self._lock.take()
-            stack.callback(self._lock.free)
-            self._db, self._reading = await asyncio.to_thread(open_journal, self._path)
+            if not self._looks:
+                await asyncio.to_thread(make_private_folder, self._path.parent)
+                self._lock.take()
+                stack.callback(self._lock.free)
+            opened = read_journal if self._looks else open_journal
+            self._db, self._reading = await asyncio.to_thread(opened, self._path)
             self._reader = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
             stack.callback(self._reading.close)
             stack.callback(self._reader.shutdown)
@@ -181,6 +189,15 @@ class SqliteJournal:
     async def dead(self, limit: int = 100) -> list[Stored]:
         rows = await self._rows(tables.DEAD, limit)
         return [stored_of(row) for row in rows]
+
+    async def latest(self, person: str, limit: int) -> list[Stored]:
+        def look(db: sqlite3.Connection) -> list[Row]:
+            names = whose.names_of(storable(person), db.execute(whose.NAMES, (storable(person),)))
+            rooms = db.execute(whose.ROOMS, (json.dumps(names),)).fetchall()
+            tails = json.dumps(whose.tails_of(names, rooms))
+            return db.execute(whose.LATEST, (json.dumps(names), tails, limit)).fetchall()
+
+        return [stored_of(row) for row in await self._read(look)]
 
     async def counts(self) -> Mapping[str, int]:
         return await self._read(tables.counts)

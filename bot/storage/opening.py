@@ -44,9 +44,12 @@ async def open_stores(
     return Stores(shared, registry, database.alone, registry.changed)
 
 
-async def open_journal_alone(stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock) -> Journal:
-    """For tools that look at it: beside running bots when it is shared, while the bot is stopped when it is not."""
+async def open_journal_alone(
+    stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock, *, looks: bool = False
+) -> Journal:
+    """For tools: beside running bots when it is shared, while the bot is stopped when it is not. With `looks`, for
+    tools that change nothing, beside a running one in any case."""
     if not config.database_url.get_secret_value():
-        return await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock))
+        return await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock, looks=looks))
     database = await stack.enter_async_context(Database(config.database_url.get_secret_value(), vault))
     return await stack.enter_async_context(PostgresJournal(database, vault, clock))

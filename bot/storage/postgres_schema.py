@@ -118,6 +118,11 @@ MIGRATIONS = (
     );
     """,
     "CREATE INDEX entries_audit ON entries (seq) WHERE kind = 'audit'",
+    """
+    CREATE INDEX conversations_contact ON conversations (contact);
+    CREATE INDEX rooms_contact ON rooms (contact, number);
+    CREATE INDEX pairs_contact ON pairs (contact);
+    """,
 )
 """Step n leads from version n to n + 1 (`about`). A released step is never changed."""
 

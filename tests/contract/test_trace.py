@@ -1,0 +1,174 @@
+"""What became of a message can be asked of every store: by its ids, and by the customer's number."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import main
+from bot.ports import Entry, Journal, Outcome, Step
+from bot.relay.trace import Trace
+from bot.storage import journal_person
+from bot.storage.journal_sqlite import FILE
+from bot.translations import translator
+from tests.contract.journals import NOON, ManualClock, SqliteStore, take
+from tests.contract.test_journal_lookups import MARIA, OURS, PAIR
+
+IN = Entry("wa:wamid.IN", f"in:{OURS}:{MARIA.contact}", "wa.message", {"item": "a secret text"}, source=OURS)
+OUT = Entry("rc:m1", "out:room1", "rc.message", {"message": "another secret"})
+
+
+def trace_of(journal: Journal) -> Trace:
+    return Trace(journal, translator("en"))
+
+
+async def says(journal: Journal, word: str) -> list[str]:
+    return [line.says for track in await trace_of(journal).of(word) for line in track.lines]
+
+
+async def sent(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(OUT)
+    clock.advance(1)
+    await journal.done(await take(journal, OUT.key), Outcome({"wamids": [PAIR.wamid]}, (PAIR,), MARIA))
+
+
+async def status(journal: Journal, state: str, at: float, **result: str) -> None:
+    entry = Entry(f"st:{PAIR.wamid}:{state}", f"st:{OURS}:{PAIR.wamid}", "wa.status", {}, int(at * 1000), OURS)
+    await journal.append(entry)
+    pair = replace(PAIR, state=state, state_at=at)
+    await journal.done(await take(journal, entry.key), Outcome({"state": state, **result}, (pair,)))
+
+
+async def test_a_sent_message_is_told_from_writing_to_reading(journal: Journal, clock: ManualClock) -> None:
+    await sent(journal, clock)
+    await status(journal, "delivered", NOON + 5)
+    await status(journal, "read", NOON + 9)
+
+    for word in (PAIR.wamid, PAIR.message, OUT.key):
+        [track] = await trace_of(journal).of(word)
+        assert [line.says for line in track.lines] == [
+            "It was written in Rocket.Chat and stored.",
+            f"WhatsApp took it as {PAIR.wamid}.",
+            "It reached the customer's phone.",
+            "The customer read it.",
+        ]
+        assert [line.at - NOON for line in track.lines] == [0, 1, 5, 9]
+
+
+async def test_a_failure_is_told_with_its_reason(journal: Journal, clock: ManualClock) -> None:
+    await sent(journal, clock)
+    await status(journal, "failed", NOON + 5, reason="error.not_on_whatsapp", said="Message undeliverable")
+
+    assert "WhatsApp could not deliver it. WhatsApp cannot reach this customer" in (await says(journal, PAIR.wamid))[-1]
+
+
+async def test_what_waits_says_why_and_what_is_dead_too(journal: Journal) -> None:
+    await journal.append(IN)
+    assert await says(journal, "wamid.IN") == [
+        "The customer's message arrived from WhatsApp and was stored.", "It waits for its turn.",
+    ]  # fmt: skip
+    await journal.again(await take(journal, IN.key), 0, "Unreachable: no route")
+    [track] = await trace_of(journal).of("wamid.IN")
+    assert "tries so far: 1" in track.lines[-1].says
+    assert track.state == "waiting"
+
+    await journal.park(await take(journal, IN.key), "ContactBlocked")
+    [track] = await trace_of(journal).of("wamid.IN")
+    assert track.state == "dead"
+    assert "This contact is blocked in Rocket.Chat" in track.lines[-1].says
+
+
+async def test_an_unsure_message_says_that_nothing_is_sent_twice(journal: Journal) -> None:
+    await journal.append(OUT)
+    taken = await take(journal, OUT.key)
+    await journal.progress(taken, 0, Step("handed"))
+    await journal.again(taken, 30, "Unsure: timeout", confirm=True)
+
+    assert "sends nothing twice" in (await says(journal, OUT.key))[-1]
+
+
+@pytest.mark.parametrize("word", ["+49 170 123-4567", "491701234567", "0049 170 1234567", "DE.42"])
+async def test_a_phone_leads_to_the_last_messages(journal: Journal, clock: ManualClock, word: str) -> None:
+    await sent(journal, clock)
+    await journal.append(IN, Entry("rc:m2", "out:room1", "rc.message", {}))
+    other = Entry("wa:other", f"in:{OURS}:4999", "wa.message", {}, source=OURS)
+    await journal.append(other)
+
+    tracks = await trace_of(journal).of(word)
+
+    assert [track.entry.key for track in tracks] == ["rc:m2", IN.key, OUT.key]
+
+
+async def test_a_customer_of_whom_only_a_dead_letter_is_known_is_found(journal: Journal) -> None:
+    await journal.append(IN)
+    await journal.park(await take(journal, IN.key), "ContactBlocked")
+
+    assert [track.entry.key for track in await trace_of(journal).of("+491701234567")] == [IN.key]
+
+
+async def test_nothing_is_known_of_somebody_else(journal: Journal, clock: ManualClock) -> None:
+    await sent(journal, clock)
+
+    for word in ("", "+4917012345", "wamid.X", "DE.4", "%"):
+        assert await trace_of(journal).of(word) == []
+
+
+async def test_nobody_walks_through_what_is_done(tmp_path: Path, clock: ManualClock) -> None:
+    async with SqliteStore(tmp_path).open(clock):
+        with sqlite3.connect(tmp_path / FILE) as db:
+            for query in (journal_person.NAMES, journal_person.ROOMS, journal_person.LATEST):
+                values = ("[]", "[]", 10)[: 3 if "?3" in query else 1]
+                plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+                walks = [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
+                open_ones = ("entries_dead", "entries_waiting")  # indexes of what is not done
+                assert not [step for step in walks if not step.endswith(open_ones)], plan
+
+
+CONFIG = """
+[rocketchat]
+url = "http://127.0.0.1:1"
+user_id = "bot"
+auth_token = "secret"
+[server]
+public_url = "https://bot.example.com"
+[storage]
+data_dir = "{folder}"
+"""
+
+
+async def test_the_command_line_asks_beside_a_running_bot(
+    tmp_path: Path, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(folder=tmp_path))
+    async with SqliteStore(tmp_path).open(clock) as journal:
+        await sent(journal, clock)
+        await journal.append(IN)
+        codes = [
+            await asyncio.to_thread(main, ["trace", *words, "--config", str(config)])
+            for words in ((str(PAIR.wamid),), ("+49", "170", "1234567", "--json"), ("nonsense",))
+        ]
+
+    told = capsys.readouterr()
+    assert codes == [0, 0, 1]
+    text, _, document = told.out.partition("\n[")
+    assert "2026-09-21 14:13:21Z  WhatsApp took it as wamid.A+/=." in text
+    assert [(one["key"], one["state"]) for one in json.loads("[" + document)] == [
+        (IN.key, "waiting"), (OUT.key, "done"),
+    ]  # fmt: skip
+    assert "Nothing is known of “nonsense”" in told.err
+    assert "secret" not in told.out
+
+
+async def test_where_nothing_is_stored_nothing_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(folder=tmp_path / "data"))
+
+    assert await asyncio.to_thread(main, ["trace", "wamid.X", "--config", str(config)]) == 2
+    assert "Nothing is stored yet" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
