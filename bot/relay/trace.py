@@ -32,7 +32,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Of one entry, in the order of time. `due`: when it is tried again, while it waits; 0: as soon as it can be."""
+    """Of one entry, in the order in which it came about, because the clocks of others may differ. `due`: when it is
+    tried again, while it waits; 0: as soon as it can be."""
 
     entry: Entry
     state: str
@@ -77,7 +78,7 @@ class Trace:
             lines += self._ended(stored)
         else:
             lines += self._open(stored)
-        return Track(entry, stored.state, tuple(sorted(lines, key=lambda line: line.at)), stored.due)
+        return Track(entry, stored.state, tuple(lines), stored.due)
 
     def _ended(self, stored: Stored) -> Iterator[Line]:
         result, at = stored.result, stored.closed_at
@@ -116,7 +117,7 @@ class Trace:
         pair: Pair | None = await self._journal.pair(wamid)
         if not lines and pair is not None and pair.state in _STATES:
             lines.append(Line(pair.state_at, self._t(f"trace.{pair.state}", reason="").strip()))
-        return lines
+        return sorted(lines, key=lambda line: line.at)
 
 
 def _person(word: str) -> str:

@@ -60,6 +60,20 @@ async def test_a_sent_message_is_told_from_writing_to_reading(journal: Journal, 
         assert [line.at - NOON for line in track.lines] == [0, 1, 5, 9]
 
 
+async def test_a_clock_that_is_behind_does_not_turn_the_story_round(journal: Journal, clock: ManualClock) -> None:
+    """WhatsApp tells whole seconds, and by its own clock."""
+    await sent(journal, clock)
+    await status(journal, "read", NOON - 2)
+    await status(journal, "delivered", NOON - 3)
+
+    assert await says(journal, PAIR.wamid) == [
+        "It was written in Rocket.Chat and stored.",
+        f"WhatsApp took it as {PAIR.wamid}.",
+        "It reached the customer's phone.",
+        "The customer read it.",
+    ]
+
+
 async def test_a_failure_is_told_with_its_reason(journal: Journal, clock: ManualClock) -> None:
     await sent(journal, clock)
     await status(journal, "failed", NOON + 5, reason="error.not_on_whatsapp", said="Message undeliverable")
