@@ -55,8 +55,9 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock, me
     stores = await open_stores(stack, settings.storage, vault, clock, metrics.commit)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(
+            # A server that hangs takes no connection of another (`relay.places`).
             # An idle connection is dropped before the other side does it: a send on a dying one would be unsure.
-            connector=aiohttp.TCPConnector(limit=128, keepalive_timeout=4),
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=128, keepalive_timeout=4),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[
                 metrics.tracing({settings.rocketchat.url: "rocketchat", settings.dialog360.base_url: "360dialog"})

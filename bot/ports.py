@@ -5,7 +5,7 @@ Unless a docstring says otherwise every method may raise any of `Busy`, `Unsure`
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,9 +126,10 @@ class Journal(Protocol):
     async def append(self, *entries: Entry) -> int:
         """Stores the entries whose key is new, all in one commit; how many were new."""
 
-    async def heads(self, limit: int) -> list[Entry]:
+    async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         """First waiting entry of each lane that is free and due, oldest first; their lanes are now held by the caller.
 
+        Lanes whose name begins with one of `shut`, up to the first colon, are passed by.
         A held lane is freed by `done`, `again` or `park` of its entry, by `release`, or by the death of the process.
         """
 

@@ -4,10 +4,10 @@
     an API call, or many recipients   template.order, which lets its template.send out little by little
 
 Each recipient has a lane of their own, so nobody waits for anybody else's number. The worker has a limited number of
-places (`worker.LIMIT`), though, and takes what has waited longest: thousands of recipients at once would stand before
-every agent. So orders wait in `ORDER_LANES` lanes, and each lane has at most `AT_ONCE` recipients under way. Together
-that is little more than half of the places, however many orders there are and whatever 360Dialog does; the rest always
-stays for conversations.
+places for each server (`places.PLACES`), though, and takes what has waited longest: thousands of recipients at once
+would stand before every agent. So orders wait in `ORDER_LANES` lanes, and each lane has at most `AT_ONCE` recipients
+under way. Together that is half of the places, however many orders there are and whatever 360Dialog does; the rest
+always stays for conversations. How fast they leave is the pace of their number (`bot.whatsapp.pace`).
 
 Keys are computed from the order's id, so an order that is given or worked on again sends nothing twice.
 """

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from bot.errors import BotError
 from bot.logs import about
 from bot.ports import Clock, Entry, Handler, Journal, Kind
 from bot.relay.masking import masked, place_of
+from bot.relay.places import PLACES, Places
 from bot.relay.retry import Again, Confirm, Decision, Park, decide
 
 log = logging.getLogger(__name__)
@@ -23,8 +25,6 @@ Watch = Callable[[Kind, str, float], None]
 """Told of an entry's kind, what became of it (done, again, unsure, dead) and its age in seconds."""
 _OUTCOMES: Mapping[type[Decision], str] = {Again: "again", Confirm: "unsure", Park: "dead"}
 
-LIMIT = 64
-"""Lanes that are worked on together."""
 _WAIT = 60.0
 
 
@@ -45,33 +45,42 @@ class Worker:
         clock: Clock,
         notices: Callable[[Entry, Exception], Sequence[Entry]],
         *,
-        limit: int = LIMIT,
+        limit: int = PLACES,
         watch: Watch = _unwatched,
     ) -> None:
         self._journal = journal
         self._handlers = handlers
         self._clock = clock
         self._notices = notices
-        self._limit = limit
+        self._places = Places(limit)
         self._watch = watch
         self._busy: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        """A place of a server that had none left."""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as house:
             stopping = house.create_task(self._stopping.wait())
             while not self._stopping.is_set():
-                if len(self._busy) == self._limit:
-                    await asyncio.wait((*self._busy, stopping), return_when=asyncio.FIRST_COMPLETED)
-                    continue
-                for entry in await self._journal.heads(self._limit - len(self._busy)):
+                self._freed.clear()
+                most, shut = self._places.left()
+                for entry in await self._journal.heads(most, shut) if most else ():
+                    self._places.take(entry.lane)
                     task = house.create_task(self._work(entry), name=f"work {entry.key}")
                     self._busy.add(task)
-                    task.add_done_callback(self._busy.discard)
-                if len(self._busy) < self._limit:
-                    news = house.create_task(self._journal.wait(_WAIT))
-                    await asyncio.wait((news, stopping), return_when=asyncio.FIRST_COMPLETED)
-                    news.cancel()
+                    task.add_done_callback(partial(self._leave, entry.lane))
+                news: list[asyncio.Task[Any]] = [house.create_task(self._freed.wait())]
+                if most:
+                    news.append(house.create_task(self._journal.wait(_WAIT)))
+                await asyncio.wait((*news, stopping), return_when=asyncio.FIRST_COMPLETED)
+                for one in news:
+                    one.cancel()
+
+    def _leave(self, lane: str, task: asyncio.Task[None]) -> None:
+        self._busy.discard(task)
+        if self._places.free(lane):
+            self._freed.set()
 
     async def stop(self, grace: float = 10.0) -> None:
         """Takes nothing new, lets what is being done finish for `grace` seconds, and gives the rest back untouched."""

@@ -121,10 +121,10 @@ class PostgresJournal:
             self._database.begin(self._append_what_waits())
         return await wish.stored
 
-    async def heads(self, limit: int) -> list[Entry]:
+    async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         gone = asyncio.Event()
         try:
-            return await self._change(self._take(limit, gone))
+            return await self._change(self._take(limit, shut, gone))
         except asyncio.CancelledError:
             gone.set()
             raise
@@ -292,7 +292,7 @@ class PostgresJournal:
             if not wish.stored.done():
                 wish.stored.set_result(new.count(number))
 
-    async def _take(self, limit: int, gone: asyncio.Event) -> list[Entry]:
+    async def _take(self, limit: int, shut: Sequence[str], gone: asyncio.Event) -> list[Entry]:
         async with self._taking:
             self._news.clear()
             tried = False
@@ -302,7 +302,7 @@ class PostgresJournal:
                 if tried:  # the first try may have been committed without our knowing
                     await tables.give_back(db, self._bot, all_but=self._held)
                 tried = True
-                return await tables.take(db, limit, self._clock.now(), self._bot, self._held)
+                return await tables.take(db, limit, self._clock.now(), self._bot, held=self._held, shut=shut)
 
             entries, self._next_due = await self._database.transact(work)
             self._held.update({entry.lane: entry.seq for entry in entries})

@@ -72,15 +72,16 @@ _HOLD = """
 """
 _FAR = 7200
 """Nobody asks for a pause of so many seconds (`relay.retry.LONGEST_BELIEVED`): then a clock was put back meanwhile."""
+_OPEN = "lane <> ALL ($4) AND split_part(lane, ':', 1) <> ALL ($5)"
 TAKE = f"""
     WITH ready AS MATERIALIZED (
-        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND NOT delayed AND lane <> ALL ($4)
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND NOT delayed AND {_OPEN}
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), late AS MATERIALIZED (
-        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since <= $2 AND lane <> ALL ($4)
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since <= $2 AND {_OPEN}
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), far AS MATERIALIZED (
-        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since > $2 + {_FAR} AND lane <> ALL ($4)
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since > $2 + {_FAR} AND {_OPEN}
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), chosen AS (
         SELECT * FROM (SELECT * FROM ready UNION ALL SELECT * FROM late UNION ALL SELECT * FROM far) AS them
@@ -137,14 +138,16 @@ async def append(db: Db, rows: Sequence[Values]) -> list[int]:
     return [int(row["n"]) - 1 for row in fresh]
 
 
-async def take(db: Db, limit: int, now: float, bot: int, held: Collection[str]) -> tuple[list[Entry], float]:
+async def take(
+    db: Db, limit: int, now: float, bot: int, *, held: Collection[str], shut: Sequence[str]
+) -> tuple[list[Entry], float]:
     """The heads of lanes that nobody holds, due longest first, and when the next one becomes due.
 
     The lanes that this bot holds and knows of are passed by: one of them may have been given away in the meantime.
     """
     # A hold that a crash of the server forgets is noticed by whoever has it; waiting for the disk would gain nothing.
     await db.execute("SET LOCAL synchronous_commit = off")
-    taken = await db.fetch(TAKE, limit, now, bot, list(held))
+    taken = await db.fetch(TAKE, limit, now, bot, list(held), list(shut))
     later = await db.fetchval(NEXT_DUE, now)
     order = {row["held"]: (row["since"], row["held"]) for row in taken}
     rows = await db.fetch("SELECT * FROM entries WHERE seq = ANY ($1)", list(order)) if order else []

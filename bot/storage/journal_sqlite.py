@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import lru_cache, partial
@@ -108,13 +108,13 @@ class SqliteJournal:
         rows, now = [new_values(entry) for entry in entries], self._clock.now()
         return await self._change(lambda db: tables.append(db, rows, now))
 
-    async def heads(self, limit: int) -> list[Entry]:
+    async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         async with self._taking:
             self._news.clear()
             held, now = frozenset(self._held), self._clock.now()
 
             def take(db: sqlite3.Connection) -> tuple[list[Entry], float]:
-                return tables.heads(db, limit, held, now)
+                return tables.heads(db, limit, held, now, shut)
 
             def hold(taken: tuple[list[Entry], float]) -> None:
                 if asked.cancelled():  # nobody would work on them

@@ -20,9 +20,16 @@ HEAD_OF_LANE = """
     SELECT seq, due, first_at FROM entries WHERE lane = ? AND state = 'waiting'
     ORDER BY begun DESC, at_ms, seq LIMIT 1
 """
-READY_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 0 ORDER BY since, seq LIMIT ?"
-DUE_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since <= ? ORDER BY since, seq LIMIT ?"
-FAR_LANES = "SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since, seq LIMIT ?"
+_OPEN = "instr(?, '|' || substr(lane, 1, instr(lane || ':', ':') - 1) || '|') = 0"
+READY_LANES = f"SELECT since, seq, lane FROM lanes WHERE delayed = 0 AND {_OPEN} ORDER BY since, seq LIMIT ?"
+DUE_LANES = f"""
+    SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since <= ? AND {_OPEN}
+    ORDER BY since, seq LIMIT ?
+"""
+FAR_LANES = f"""
+    SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since > ? AND {_OPEN}
+    ORDER BY since, seq LIMIT ?
+"""
 FAR = 7200.0
 """Nobody asks for a pause as long as this (`relay.retry.LONGEST_BELIEVED`): then the clock was put back meanwhile."""
 NEXT_DUE = "SELECT since FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since LIMIT 1"
@@ -80,13 +87,15 @@ def show_head(db: sqlite3.Connection, lane: str) -> None:
     )
 
 
-def heads(db: sqlite3.Connection, limit: int, held: Collection[str], now: float) -> tuple[list[Entry], float]:
+def heads(
+    db: sqlite3.Connection, limit: int, held: Collection[str], now: float, shut: Sequence[str] = ()
+) -> tuple[list[Entry], float]:
     """The heads of lanes that are not held, due longest first, and when the next one becomes due."""
-    enough = limit + len(held)
+    enough, not_these = limit + len(held), "|".join(("", *shut, ""))
     queues = (
-        db.execute(READY_LANES, (enough,)),
-        db.execute(DUE_LANES, (now, enough)),
-        db.execute(FAR_LANES, (now + FAR, enough)),
+        db.execute(READY_LANES, (not_these, enough)),
+        db.execute(DUE_LANES, (now, not_these, enough)),
+        db.execute(FAR_LANES, (now + FAR, not_these, enough)),
     )
     chosen: list[int] = []
     for row in heapq.merge(*queues, key=lambda row: (row["since"], row["seq"])):

@@ -155,6 +155,18 @@ async def test_an_entry_that_was_begun_stays_in_front(journal: Journal, clock: M
     assert await keys(journal) == ["earlier"]
 
 
+async def test_lanes_that_are_shut_are_passed_by(journal: Journal, clock: ManualClock) -> None:
+    """By the whole first word of their name; what is delayed, too."""
+    names = ["in:1:a", "in:1:b", "inner:1", "out:in:x", "say", "tpl:1:a"]
+    await journal.append(*(entry(lane, lane, n) for n, lane in enumerate(names)))
+    await journal.again((await journal.heads(1))[0], 5, "busy")
+    clock.advance(6)
+
+    assert {one.lane for one in await journal.heads(10, ["in", "say"])} == {"inner:1", "out:in:x", "tpl:1:a"}
+    assert await journal.heads(10, ["in", "say"]) == []
+    assert {one.lane for one in await journal.heads(10)} == {"in:1:a", "in:1:b", "say"}
+
+
 async def test_a_retry_keeps_its_lane_waiting(journal: Journal, clock: ManualClock) -> None:
     await journal.append(entry("a1", "A", 1), entry("a2", "A", 2), entry("b1", "B", 3))
     a1, b1 = await journal.heads(10)

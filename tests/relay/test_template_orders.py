@@ -9,9 +9,10 @@ import pytest
 from bot.errors import NotOnWhatsApp, PairLimited, Unreachable, Unsure
 from bot.model import NumberId
 from bot.ports import Entry, Journal, Outcome
+from bot.relay.places import PLACES
 from bot.relay.targets import Target
 from bot.relay.template_orders import AT_ONCE, FEW, ORDER_LANES, Order, Orders, is_few, order_of
-from bot.relay.worker import LIMIT, Worker
+from bot.relay.worker import Worker
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.secrets import Vault
 from tests.contract.journals import ManualClock
@@ -78,7 +79,7 @@ def test_a_key_tells_its_order_and_how_many_belong_to_it() -> None:
 
 
 def test_bulk_leaves_room_for_conversations() -> None:
-    assert ORDER_LANES * (AT_ONCE + 1) < 0.6 * LIMIT
+    assert ORDER_LANES * (AT_ONCE + 1) < 0.6 * PLACES
     lanes = {order(9, number=NumberId(str(n))).entries()[0].lane for n in range(1000)}
     assert len(lanes) == ORDER_LANES
 

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from bot.errors import Busy, Unsure, WindowClosed
-from bot.ports import Entry, Journal, Outcome, Step
+from bot.ports import Entry, Handler, Journal, Kind, Outcome, Step
 from bot.relay.masking import masked
 from bot.relay.retry import BUG_PAUSES, CONFIRM_AFTER
 from bot.relay.worker import Worker
@@ -43,6 +44,42 @@ async def test_lanes_are_worked_on_together_but_not_more_than_the_limit(journal:
 
     assert log.most == 4
     assert sorted(log.seen) == [f"k{n}" for n in range(8)]
+
+
+async def test_a_server_that_hangs_takes_no_place_of_another(journal: Journal, clock: ManualClock) -> None:
+    """Everybody else goes on, however many wait for it, and its places are used again when it answers."""
+    answers = asyncio.Event()
+
+    async def hang(entry: Entry) -> Outcome:
+        await answers.wait()
+        return Outcome()
+
+    rocketchat, rest = Log(**{f"in{n}": hang for n in range(12)}), Log()
+    await journal.append(*(entry(f"in{n}", f"in:1:{n}", n) for n in range(12)))
+    await journal.append(*(replace(entry(f"st{n}", f"st:1:{n}"), kind="wa.status") for n in range(12)))
+    handlers: dict[Kind, Handler] = {"wa.message": rocketchat, "wa.status": rest, "rc.message": rest}
+
+    async with at_work(Worker(journal, handlers, clock, nobody, limit=4)):
+        await closed(journal, *(f"st{n}" for n in range(12)))
+        await journal.append(replace(entry("reply", "out:room"), kind="rc.message"))
+        assert await closed(journal, "reply") == ["done"]
+        assert rocketchat.seen == ["in0", "in1", "in2", "in3"]
+        answers.set()
+        assert await closed(journal, *(f"in{n}" for n in range(12))) == ["done"] * 12
+
+    assert rocketchat.most == 4
+
+
+async def test_who_writes_a_lot_keeps_nobody_waiting(journal: Journal, clock: ManualClock) -> None:
+    log = Log()
+    await journal.append(*(entry(f"busy {n}", "in:1:busy", n) for n in range(200)))
+    await journal.append(*(entry(f"calm {n}", f"in:1:calm {n}", 1000) for n in range(5)))
+
+    async with at_work(Worker(journal, {"wa.message": log}, clock, nobody, limit=4)):
+        await closed(journal, *(f"calm {n}" for n in range(5)))
+        await closed(journal, "busy 199")
+
+    assert max(log.seen.index(f"calm {n}") for n in range(5)) < 20
 
 
 async def test_what_enters_while_it_waits_is_done_at_once(journal: Journal, clock: ManualClock) -> None:

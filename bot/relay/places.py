@@ -1,0 +1,50 @@
+"""Who may be worked on together: each server has places of its own, so that one that hangs takes none of another's.
+
+A lane's name begins with what it is for; that tells whom its handlers talk to. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+PLACES = 64
+"""Lanes that are worked on together, for each server."""
+
+_TALKS_TO = {
+    "in": "Rocket.Chat", "media": "Rocket.Chat", "say": "Rocket.Chat", "cmd": "Rocket.Chat",
+    "out": "WhatsApp", "auto": "WhatsApp", "tpl": "WhatsApp", "reaction": "WhatsApp",
+    "callback": "status endpoint",
+    "st": "nobody", "other": "nobody", "tplorder": "nobody",
+}  # fmt: skip
+"""Lanes that are not named here share places of their own."""
+
+
+class Places:
+    def __init__(self, each: int = PLACES) -> None:
+        self._each = each
+        self._taken: Counter[str] = Counter()
+
+    def take(self, lane: str) -> None:
+        self._taken[_server(lane)] += 1
+
+    def free(self, lane: str) -> bool:
+        """Whether there was no other place left."""
+        server = _server(lane)
+        self._taken[server] -= 1
+        return self._taken[server] == self._each - 1
+
+    def left(self) -> tuple[int, Sequence[str]]:
+        """How many more lanes may be taken whichever they are, and the beginnings of those of which none may be.
+
+        Zero: there is no place at all.
+        """
+        left = {server: self._each - self._taken[server] for server in ("", *_TALKS_TO.values())}
+        if not left[""]:  # how others begin cannot be said
+            return 0, ()
+        shut = [begin for begin, server in _TALKS_TO.items() if not left[server]]
+        return min(filter(None, left.values())), shut
+
+
+def _server(lane: str) -> str:
+    return _TALKS_TO.get(lane.partition(":")[0], "")
