@@ -47,6 +47,7 @@ from bot.relay.listener import Listener
 from bot.relay.live_settings import LiveSettings
 from bot.relay.outbound import Outbound
 from bot.relay.outbound_media import OutboundMedia
+from bot.relay.overview import Link, Overview
 from bot.relay.quotes import Quotes
 from bot.relay.spool import Spool
 from bot.relay.status_endpoint import StatusEndpoint
@@ -242,7 +243,7 @@ def _metrics_page(bot: Bot, doors: Doors, metrics: Metrics, guesses: Guesses) ->
     async def look() -> State:
         return State(
             ready=bot.ready.is_set(),
-            connected=bot.listener is not None and bot.listener.connected,
+            connected=bot.connected,
             connections=doors.stream.connections,
             heard_at=doors.stream.heard_at,
             backlog=await doors.journal.backlog(),
@@ -357,6 +358,10 @@ def _office(
 ) -> Office:
     settings = bot.settings
     configured = settings.server.api_token.get_secret_value()
+
+    def link() -> Link:
+        return Link(bot.connected, doors.stream.since, doors.stream.heard_at)
+
     return Office(
         workspace=doors.workspace,
         registry=doors.registry,
@@ -376,6 +381,7 @@ def _office(
         templates=letters.templates,
         orders=letters.orders,
         audit=Audit(doors.journal, clock, doors.vault.derive),
+        overview=Overview(doors.journal, link, translator(lambda: live.current.preferred_language)),
         customer_of=conversations.of_room,
         commands=commands.ALL,
     )

@@ -45,7 +45,7 @@ class Bot:
         self.waits_for = "Rocket.Chat"
 
     async def health(self) -> Health:
-        told: dict[str, str | int] = {"rocketchat": "connected" if self._connected else "away"}
+        told: dict[str, str | int] = {"rocketchat": "connected" if self.connected else "away"}
         try:
             async with asyncio.timeout(_ANSWER):
                 told |= await self.journal.counts()
@@ -60,7 +60,7 @@ class Bot:
         except BotError as error:
             log.info("Rocket.Chat does not tell its version: %s", error)
         counts = await self.journal.counts()
-        return Condition(VERSION, version, self._connected, counts["waiting"], counts["dead"])
+        return Condition(VERSION, version, self.connected, counts["waiting"], counts["dead"])
 
     async def chat(self, entry: Entry) -> Outcome:
         """Handler of what people tell the bot; waits until the bot knows who it is."""
@@ -89,7 +89,7 @@ class Bot:
                 await known.wait()
 
     @property
-    def _connected(self) -> bool:
+    def connected(self) -> bool:
         return self.listener is not None and self.listener.connected
 
 

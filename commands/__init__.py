@@ -11,6 +11,7 @@ from commands import (
     numbers,
     send_template,
     settings,
+    status,
     support,
     view_templates,
 )
@@ -21,6 +22,7 @@ ALL: tuple[Command, ...] = (
     view_templates.COMMAND,
     send_template.COMMAND,
     settings.COMMAND,
+    status.COMMAND,
     doctor.COMMAND,
     audit.COMMAND,
     support.COMMAND,

@@ -20,6 +20,7 @@ from bot.ports import AppSettings, Condition, Finding, Registry, WhatsApp, Works
 if TYPE_CHECKING:
     from bot.chatops.form import Form, Opening
     from bot.relay.audit import Audit
+    from bot.relay.overview import Overview
     from bot.relay.template_orders import Orders
     from bot.relay.templates import Templates
 
@@ -186,6 +187,7 @@ class Desk:
     templates: Templates
     orders: Orders
     audit: Audit
+    overview: Overview
     occasion: str = ""
     """Names what is being answered, and is the same when it is answered again after a crash."""
     customer: Conversation | None = None

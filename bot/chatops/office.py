@@ -10,6 +10,7 @@ from bot.errors import NotForYou
 from bot.model import Conversation, RoomId
 from bot.ports import AppSettings, Clock, Condition, Finding, Registry, WhatsApp, Workspace
 from bot.relay.audit import Audit
+from bot.relay.overview import Overview
 from bot.relay.template_orders import Orders
 from bot.relay.templates import Templates
 
@@ -35,6 +36,7 @@ class Office:
         templates: Templates,
         orders: Orders,
         audit: Audit,
+        overview: Overview,
         customer_of: Callable[[RoomId], Awaitable[Conversation | None]],
         commands: Sequence[Command],
     ) -> None:
@@ -50,6 +52,7 @@ class Office:
         self._templates = templates
         self._orders = orders
         self.audit = audit
+        self._overview = overview
         self.customer_of = customer_of
         self._forms = {form.name: form for command in commands for form in command.forms}
         self._command_of = {form.name: command.name for command in commands for form in command.forms}
@@ -85,6 +88,7 @@ class Office:
             templates=self._templates,
             orders=self._orders,
             audit=self.audit,
+            overview=self._overview,
             occasion=occasion,
             customer=customer,
         )

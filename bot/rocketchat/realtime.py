@@ -84,6 +84,8 @@ class Realtime:
         """That became ready so far."""
         self.heard_at = 0.0
         """Unix seconds of the last frame; 0: none yet."""
+        self.since = 0.0
+        """Unix seconds at which the last connection became ready."""
         self._ready_at = math.inf
         self._told = False
         self._renewed = False
@@ -158,6 +160,7 @@ class Realtime:
                                 until_ready.reschedule(None)
                                 self.connections += 1
                                 self._talk, self._ready_at = talk, self._clock.now()
+                                self.since = self._ready_at
                                 self._told = self._renewed = False
                                 await queue.put(event)
                             elif queue.full():

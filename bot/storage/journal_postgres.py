@@ -202,8 +202,8 @@ class PostgresJournal:
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:
         return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, limit)]
 
-    async def dead(self, limit: int = 100) -> list[Stored]:
-        return [stored_of(row) for row in await self._rows(tables.DEAD, limit)]
+    async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
+        return [stored_of(row) for row in await self._rows(tables.DEAD_LATEST if latest else tables.DEAD, limit)]
 
     async def latest(self, person: str, limit: int) -> list[Stored]:
         name = plain(person)

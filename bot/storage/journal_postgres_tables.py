@@ -109,6 +109,7 @@ PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = $1"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = $1"
 AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < $1 ORDER BY seq DESC LIMIT $2"
 DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT $1"
+DEAD_LATEST = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at DESC, seq DESC LIMIT $1"
 COUNTS = """
     SELECT sum(waiting)::bigint AS waiting, sum(done)::bigint AS done, sum(dead)::bigint AS dead FROM tally
 """

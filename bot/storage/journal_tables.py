@@ -48,6 +48,7 @@ PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = ?"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = ?"
 AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < ? ORDER BY seq DESC LIMIT ?"
 DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT ?"
+DEAD_LATEST = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at DESC, seq DESC LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.model import Button, Conversation, Department, Health, MessageId, Post,
 from bot.ports import Condition, Entry, Finding, Journal, Json, Outcome, Stored, WhatsApp, Workspace
 from bot.relay.audit import Audit
 from bot.relay.live_settings import LiveSettings
+from bot.relay.overview import Link, Overview
 from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
 from bot.storage.registry import TinyRegistry
@@ -158,8 +159,11 @@ class Scene:
         self.whatsapp = FakeWhatsApp()
         self.orders = FakeOrders()
         self.notes = Notes()
+        self.journal = cast(Journal, self.notes)
+        """What `status` looks at."""
         self.customers: dict[RoomId, Conversation] = {}
         self.findings: list[Finding] = []
+        self.link = Link(connected=True, since=1_700_000_000.0, heard_at=1_700_000_100.0)
         self.count = 0
         self.commands = ALL
         self.configured = App()
@@ -201,6 +205,7 @@ class Scene:
             templates=self.templates,
             orders=cast(Orders, self.orders),
             audit=self.audit,
+            overview=Overview(self.journal, lambda: self.link, t),
             customer_of=self.customer_of,
             commands=self.commands,
         )

@@ -1,0 +1,104 @@
+"""How the bot is and what it holds, for whoever asks in chat: the connection, what waits, what was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.errors import Unsure
+from bot.ports import Backlog, Journal, Kind, Stored
+from bot.relay.trace import Trace, Track
+from bot.rocketchat.parse import chat_message
+from bot.translations import Translate
+from bot.whatsapp import parse
+
+LATEST = 5
+"""Dead letters that are shown."""
+_MOST = 1000
+"""Dead letters that are retried at once."""
+Way = Literal["in", "out", "other"]
+_WAYS: Mapping[Kind, Way] = {
+    "wa.message": "in", "wa.media": "in", "wa.other": "in",
+    "rc.message": "out", "auto.message": "out", "template.send": "out", "template.order": "out",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The connection to Rocket.Chat. Unix seconds; 0: never so far."""
+
+    connected: bool
+    since: float
+    heard_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter, for people."""
+
+    key: str
+    who: str
+    at: float
+    reason: str
+    perhaps_sent: bool
+    """It may have reached the customer, so sending it again may double it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    link: Link
+    waits: Mapping[Way, Backlog]
+    dead: int
+    latest: tuple[Letter, ...]
+
+
+class Overview:
+    def __init__(self, journal: Journal, link: Callable[[], Link], t: Translate) -> None:
+        self._journal = journal
+        self._link = link
+        self._trace = Trace(journal, t)
+
+    async def trace(self, word: str) -> list[Track]:
+        return await self._trace.of(word)
+
+    async def standing(self) -> Standing:
+        waits: dict[Way, Backlog] = {}
+        for kind, one in (await self._journal.backlog()).items():
+            way = _WAYS.get(kind, "other")
+            so_far = waits.get(way, Backlog(0, one.oldest))
+            waits[way] = Backlog(so_far.waiting + one.waiting, min(so_far.oldest, one.oldest))
+        dead = (await self._journal.counts())["dead"]
+        latest = await self._journal.dead(LATEST, latest=True) if dead else []
+        return Standing(self._link(), waits, dead, tuple([await self._letter(one) for one in latest]))
+
+    async def retry(self, key: str) -> bool:
+        return await self._journal.retry(key)
+
+    async def retry_all(self) -> int:
+        """How many wait again. Those that may have reached the customer stay: of them a person decides one by one."""
+        letters = await self._journal.dead(_MOST)
+        return sum([await self._journal.retry(one.entry.key) for one in letters if not _perhaps_sent(one)])
+
+    async def _letter(self, stored: Stored) -> Letter:
+        entry = stored.entry
+        reason = self._trace.reason(stored.why)
+        return Letter(entry.key, await self._who(stored), stored.closed_at, reason, _perhaps_sent(stored))
+
+    async def _who(self, stored: Stored) -> str:
+        entry = stored.entry
+        match entry.kind:
+            case "wa.message":
+                contact = parse.message(entry.body).sender
+                return contact.name or contact.phone or contact.contact
+            case "rc.message":
+                message = chat_message(entry.body["message"])
+                whose = await self._journal.conversation_of_room(message.room) if message is not None else None
+                return (whose.name or whose.phone or whose.contact) if whose is not None else entry.key
+            case "template.send":
+                return f"+{entry.body['to']}"
+        return entry.key
+
+
+def _perhaps_sent(stored: Stored) -> bool:
+    return stored.why.startswith(Unsure.__name__) or any(step.state == "handed" for step in stored.entry.steps.values())
