@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from bot.chatops.command import Command, Desk, Press, Reply, Words, typed
 from bot.chatops.form import CUSTOMER, Answers, Field, Form, Opening, Option, Review, Uploaded
@@ -18,9 +19,10 @@ from bot.chatops.template_form import (
     check_whole,
     cleaned_recipients,
     direct,
-    phone_digits,
+    leading_phone,
     preview,
     recipients,
+    region_of,
     send,
     template_options,
     upload,
@@ -46,9 +48,10 @@ async def open_form(desk: Desk, args: tuple[str, ...]) -> Reply | Opening:
         if not numbers:
             raise NumberGone(desk.customer.number)
         about = {CUSTOMER: desk.customer.contact, FROM: numbers[0].phone}
-    if args and desk.customer is None and phone_digits(args[0]) in {one.id for one in numbers}:
-        numbers = [one for one in numbers if one.id == phone_digits(args[0])]
-        args = args[1:]
+    sender, taken = leading_phone(args) if args and desk.customer is None else ("", 0)
+    if sender in {one.id for one in numbers}:
+        numbers = [one for one in numbers if one.id == sender]
+        args = args[taken:]
     answers = {"connected_number": numbers[0].phone} if len(numbers) == 1 and not about else {}
     if not args:
         return Opening(FORM, about, answers)
@@ -76,7 +79,7 @@ async def _in_one_line(
     if len(found) > 1:
         return opening
     [(number, template)] = found
-    said = direct(template, rest, with_recipients=CUSTOMER not in opening.about)
+    said = direct(template, rest, with_recipients=CUSTOMER not in opening.about, region=region_of(number.phone))
     answers = {**opening.answers, **said.answers}
     if CUSTOMER not in opening.about:
         answers["connected_number"] = number.phone
@@ -128,11 +131,18 @@ async def questions(desk: Desk, answers: Answers) -> Sequence[Field]:
         fields.append(
             Field(
                 "recipients", "long_text", "send_template.recipients", "send_template.recipients.help",
-                required=True, check=cleaned_recipients, most=_RECIPIENTS_LONGEST,
+                required=True, check=partial(cleaned_recipients, region=_region([chosen] if chosen else numbers)),
+                most=_RECIPIENTS_LONGEST,
             )
         )  # fmt: skip
     template = next(filter(None, (shelf.find(answers.get("template", "")) for shelf in shelves)), None)
     return [*fields, *(variable_fields(template) if template else ())]
+
+
+def _region(numbers: Sequence[Number]) -> str:
+    """The country that all of them are of."""
+    regions = {region_of(number.phone) for number in numbers}
+    return regions.pop() if len(regions) == 1 else ""
 
 
 def _number_field(numbers: Sequence[Number]) -> Field:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import phonenumbers
-
 from bot.chatops.command import Act, Block, Desk, Person, Reply, Words, words_document, words_of
 from bot.errors import BotError, Busy, Invalid, KeyInvalid, NotAllowed, NotForYou, NumberBlocked, Unpaid, Unsure
 from bot.model import RoomId, UserId
 from bot.translations import Translate
+from bot.whatsapp.phones import understood
 
 Answers = Mapping[str, str]
 Kind = Literal["text", "secret", "choice", "phone", "long_text", "shown", "file"]
@@ -138,18 +136,12 @@ def choose(options: Sequence[Option], text: str) -> str:
 def phone(text: str) -> str:
     """E.164 with a plus. Takes blanks, dashes, brackets, `00` for the plus, and no plus at all. Raises Invalid.
 
-    A number only has to be possible, not assigned: WhatsApp knows numbers that the numbering plans do not (Brazilian
-    mobiles without the ninth digit, test numbers).
+    A number only has to be possible, not assigned (see `bot.whatsapp.phones`).
     """
-    compact = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text.strip()).removeprefix("tel:")
-    digits = "+" + compact[2:] if compact.startswith("00") else compact if compact.startswith("+") else "+" + compact
-    try:
-        number = phonenumbers.parse(digits)
-    except phonenumbers.NumberParseException:
-        raise Invalid("form.not_a_phone") from None
-    if number.extension or not phonenumbers.is_possible_number(number):
+    digits = understood(text)
+    if digits is None:
         raise Invalid("form.not_a_phone")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"+{digits}"
 
 
 def explain(error: BotError) -> Words:

@@ -15,15 +15,17 @@ from bot.errors import Invalid
 from bot.model import Number
 from bot.relay.template_orders import FEW, Order
 from bot.relay.templates import Shelf
+from bot.whatsapp.phones import is_valid, region_of, understood
 from bot.whatsapp.template_send import UPLOADED, check, check_whole, filled
 from bot.whatsapp.templates import Template, Variable
 
-__all__ = ["FEW", "Shelf", "Template", "check_whole"]
+__all__ = ["FEW", "Shelf", "Template", "check_whole", "region_of"]
 
 MOST_RECIPIENTS = 250
 _PATIENCE = 8.0
 """Seconds for which whoever sends to a few people waits for the results."""
-_PHONE = re.compile(r"\+?\d{7,15}", re.ASCII)
+_MOST_WORDS = 7
+"""In which one number is written: +33 1 23 45 67 89."""
 _SURELY_BETWEEN = re.compile(r"[,;\n]+|\s+(?=\+|00)")
 _UPLOADS = {
     "image": (5, {"image/jpeg", "image/png"}),
@@ -105,30 +107,54 @@ async def upload(desk: Desk, number: Number, template: Template, file: Uploaded)
 # --- recipients -----------------------------------------------------------------------------------------------------
 
 
-def recipients(text: str) -> list[str]:
-    """Digits of each number once; a blank stands in a number, or between two that together would be too long for one.
+def recipients(text: str, region: str = "") -> list[str]:
+    """Digits of each number once, with their country code; `region` is that of the number that sends, where people may
+    leave it out. A blank stands in a number, or between two when there is only one way to read them.
 
-    Raises Invalid that names what is none. Numbers stay as they were typed."""
+    Raises Invalid that names what is none."""
     found: dict[str, None] = {}
     for part in filter(None, (part.strip() for part in _SURELY_BETWEEN.split(text))):
-        for one in [part] if phone_digits(part) else part.split():
-            digits = phone_digits(one)
-            if digits is None:
-                raise Invalid("send_template.not_a_phone", "recipients", given=part[:40])
+        one = understood(part, region)
+        for digits in [one] if one else _apart(part.split(), region):
             found[digits] = None
     if len(found) > MOST_RECIPIENTS:
         raise Invalid("send_template.too_many", "recipients", n=MOST_RECIPIENTS, length=len(found))
     return list(found)
 
 
-def cleaned_recipients(text: str) -> str:
-    return ", ".join(f"+{digits}" for digits in recipients(text))
+def _apart(words: Sequence[str], region: str) -> list[str]:
+    """Several numbers with nothing but blanks in and between them."""
+    alone = [understood(word, region) for word in words]
+    if all(alone):
+        return [digits for digits in alone if digits]
+    ways: list[list[list[str]]] = [[[]]]  # for each count of words: the ways to read them, at most two
+    for end in range(1, len(words) + 1):
+        starts = range(max(end - _MOST_WORDS, 0), end)
+        read = ((start, understood(" ".join(words[start:end]), region)) for start in starts)
+        ways.append([[*way, digits] for start, digits in read if digits for way in ways[start]][:2])
+    if len(ways[-1]) != 1:
+        wrong = next((word for word, digits in zip(words, alone, strict=True) if not digits), "")
+        given = " ".join(words) if len(words) <= _MOST_WORDS else wrong
+        raise Invalid("send_template.not_a_phone", "recipients", given=given[:40])
+    return ways[-1][0]
 
 
-def phone_digits(text: str) -> str | None:
-    compact = re.sub(r"[\s().\-\u2010-\u2015/\u200b-\u200f\u202a-\u202e]", "", text)
-    compact = "+" + compact[2:] if compact.startswith("00") else compact
-    return compact.lstrip("+") if _PHONE.fullmatch(compact) else None
+def cleaned_recipients(text: str, region: str = "") -> str:
+    return ", ".join(f"+{digits}" for digits in recipients(text, region))
+
+
+def leading_phone(words: Sequence[str], region: str = "") -> tuple[str, int]:
+    """The number that a line begins with and how many words it takes: `+49 170 1234567 Ana` → three; ("", 0) if none.
+
+    Raises Invalid when its end cannot be told."""
+    read = {n: understood(" ".join(words[:n]), region) for n in range(1, min(len(words), _MOST_WORDS) + 1)}
+    possible = {n: digits for n, digits in read.items() if digits}
+    valid = {n: digits for n, digits in possible.items() if is_valid(digits)}
+    if 1 in valid or (1 in possible and not valid):
+        return possible[1], 1
+    if len(valid) > 1:
+        raise Invalid("send_template.not_a_phone", "recipients", given=" ".join(words[: max(valid)])[:40])
+    return next(((digits, n) for n, digits in valid.items()), ("", 0))
 
 
 # --- a direct call --------------------------------------------------------------------------------------------------
@@ -142,13 +168,11 @@ class Direct:
     complete: bool
 
 
-def direct(template: Template, args: Sequence[str], *, with_recipients: bool) -> Direct:
+def direct(template: Template, args: Sequence[str], *, with_recipients: bool, region: str = "") -> Direct:
     """`args` are the words after name and language. Raises Invalid for what cannot be."""
     rest, answers = list(args), {"template": template.id}
     if with_recipients:
-        numbers: list[str] = []
-        while rest and _is_recipients(rest[0], first=not numbers):
-            numbers.append(rest.pop(0))
+        numbers = _leading_recipients(rest, region)
         if numbers:
             answers["recipients"] = cleaned_recipients(",".join(numbers))
     waiting = {field.name: field for field in variable_fields(template)}
@@ -166,10 +190,24 @@ def direct(template: Template, args: Sequence[str], *, with_recipients: bool) ->
     return Direct(answers, complete and (not with_recipients or "recipients" in answers))
 
 
-def _is_recipients(word: str, *, first: bool) -> bool:
-    """A later number needs its plus: a value may be digits too."""
-    parts = [part for part in word.split(",") if part]
-    return bool(parts) and all(phone_digits(part) and (first or part.startswith(("+", "00"))) for part in parts)
+def _leading_recipients(rest: list[str], region: str) -> list[str]:
+    """Takes them off the line. A later one needs its plus: a value may be digits too."""
+    found: list[str] = []
+    while rest and (not found or rest[0].startswith(("+", "00"))):
+        parts = [part for part in rest[0].split(",") if part]
+        if len(parts) > 1 or rest[0].endswith(","):
+            read = [understood(part, region) for part in parts]
+            if not parts or not all(read):
+                break
+            found += [f"+{digits}" for digits in read]
+            del rest[0]
+            continue
+        digits, taken = leading_phone(rest, region)
+        if not taken:
+            break
+        found.append(f"+{digits}")
+        del rest[:taken]
+    return found
 
 
 def _named(template: Template, name: str) -> Variable | None:

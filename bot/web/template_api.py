@@ -35,6 +35,7 @@ from bot.relay.template_orders import Order, Orders
 from bot.relay.templates import Templates
 from bot.web.guessing import Guesses
 from bot.web.template_request import MOST, TemplateMessage, first_problem, problem_of_parameters
+from bot.whatsapp.phones import region_of, understood
 from bot.whatsapp.raw import line
 from bot.whatsapp.template_preview import plain_preview, values_of
 from bot.whatsapp.template_send import arranged
@@ -47,7 +48,7 @@ _PATIENCE = 3.0
 LARGEST = 512 * 1024
 """Bytes of a request."""
 _LONGEST_KEY = 255
-_PHONE = re.compile(r"\+?\d{7,15}", re.ASCII)
+_PHONE = re.compile(r"\+?[1-9]\d{6,14}", re.ASCII)
 _NUMBER = re.compile(r"\d{5,20}", re.ASCII)
 """A phone number, or the id that Meta has for one of a business."""
 _SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]|(?<!^)\+")
@@ -106,8 +107,9 @@ class TemplateApi:
             if self._closing():
                 raise NotTaken(503, "The bot is stopping. Send the request again in a moment.")
             asked = read_request(await _body(request))
-            recipients, invalid = _contacts(asked.phoneNumbers)
-            await self._accept(request, asked, recipients)
+            number = await self._number(asked.connectedWhatsAppNo)
+            recipients, invalid = _contacts(asked.phoneNumbers, region_of(number.phone))
+            await self._accept(request, asked, number, recipients)
             return web.json_response({"success": True, **({"invalidContacts": invalid} if invalid else {})})
         except NotTaken as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
@@ -122,8 +124,9 @@ class TemplateApi:
             text = "Error occurred while processing request. Details: internal error"
             return web.json_response({"success": False, "error": text}, status=500)
 
-    async def _accept(self, request: web.Request, asked: TemplateMessage, recipients: tuple[str, ...]) -> None:
-        number = await self._number(asked.connectedWhatsAppNo)
+    async def _accept(
+        self, request: web.Request, asked: TemplateMessage, number: Number, recipients: tuple[str, ...]
+    ) -> None:
         target = Target(await self._agent(asked.targetAgent), await self._department(asked.targetDepartment))
         if not recipients:
             return
@@ -235,16 +238,19 @@ def read_request(body: bytes) -> TemplateMessage:
     return asked
 
 
-def _contacts(numbers: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def _contacts(numbers: list[str], region: str) -> tuple[tuple[str, ...], list[str]]:
     """Digits of each number once, and what is no phone number, as it was given."""
-    read = {given: _phone(given) for given in numbers}
+    read = {given: _phone(given, region) for given in numbers}
     good = dict.fromkeys(digits for digits in read.values() if digits)
     return tuple(good), [line(given, 100) for given, digits in read.items() if not digits]
 
 
-def _phone(given: str) -> str | None:
-    """`+49 170 1234567` → `491701234567`. As typed: WhatsApp alone knows which numbers there are."""
+def _phone(given: str, region: str) -> str | None:
+    """`+49 170 1234567` → `491701234567`. As it is given: WhatsApp alone knows which numbers there are. A number that
+    begins with a nought is read as people type it, for no country code does."""
     compact = _SEPARATORS.sub("", given)
+    if compact.startswith("0"):
+        return understood(given, region)
     return compact.lstrip("+") if _PHONE.fullmatch(compact) else None
 
 

@@ -52,6 +52,21 @@ def test_what_is_no_number_is_named(text: str) -> None:
     assert caught.value.sentence == "send_template.not_a_phone"
 
 
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("0170 1234567", ["491701234567"]),
+        ("0170 1234567 0171 7654321", ["491701234567", "491717654321"]),
+        ("0170 1234567, +55 41 98888-7777", ["491701234567", "5541988887777"]),
+        ("0170 1234567 +55 41 98888-7777\n0171/7654321", ["491701234567", "5541988887777", "491717654321"]),
+    ],
+)
+def test_a_number_as_one_dials_at_home_is_of_the_country_of_the_one_that_sends(text: str, digits: list[str]) -> None:
+    assert recipients(text, "DE") == digits
+    with pytest.raises(Invalid):
+        recipients(text)
+
+
 def test_there_is_a_most() -> None:
     assert len(recipients(",".join(f"+49170{n:07}" for n in range(250)))) == 250
     with pytest.raises(Invalid):
@@ -59,7 +74,7 @@ def test_there_is_a_most() -> None:
 
 
 @given(
-    st.lists(st.integers(10**9, 10**14), min_size=1, max_size=20, unique=True),
+    st.lists(st.integers(4917_0000_0000, 4917_9999_9999), min_size=1, max_size=20, unique=True),
     st.sampled_from([",", ", ", " ", "\n", ";", " ,\n"]),
 )
 def test_numbers_with_a_plus_survive_every_separator(numbers: list[int], separator: str) -> None:
@@ -100,6 +115,28 @@ def test_digits_are_a_recipient_only_in_front_or_with_a_plus() -> None:
     assert said.answers["recipients"] == "+491701234567, +5541988887777"
     assert said.answers["header_1"] == "1234567"
     assert not said.complete
+
+
+@pytest.mark.parametrize(
+    ("line", "to", "first"),
+    [
+        ("+49 170 1234567 A-1", "+491701234567", "A-1"),
+        ("0170 1234567 12", "+491701234567", "12"),
+        ("+49 170 1234567 +55 41 98888 7777 A-1", "+491701234567, +5541988887777", "A-1"),
+        ("+491701234567,+5541988887777 A-1", "+491701234567, +5541988887777", "A-1"),
+        ("+491700000001 7", "+491700000001", "7"),
+        ("491701234567 12 34", "+491701234567", "12"),
+    ],
+)
+def test_a_number_in_one_line_may_have_blanks(line: str, to: str, first: str) -> None:
+    answers = direct(template(), line.split(), with_recipients=True, region="DE").answers
+
+    assert (answers.get("recipients"), answers.get("header_1")) == (to, first)
+
+
+def test_a_number_whose_end_cannot_be_told_is_not_guessed() -> None:
+    with pytest.raises(Invalid):
+        direct(template(), ["+49", "170", "0000001", "7", "Ana"], with_recipients=True)
 
 
 def test_what_is_missing_leaves_it_open() -> None:

@@ -52,9 +52,10 @@ async def test_what_was_accepted_is_sent_and_what_is_no_number_is_named() -> Non
     async with staged(start=False) as stage:
         await started(stage)
         other = stage.wa.customer("+491700000001", name="Other")
-        answer = await post(stage, request(stage, "+49 170 1234567", "491700000001", "nobody", "12"))
+        numbers = ("0170 1234567", "+49 170 1234567", "00491700000001", "nobody", "12", "+01701234567", "0170 12")
+        answer = await post(stage, request(stage, *numbers))
 
-        assert answer == (200, {"success": True, "invalidContacts": ["nobody", "12"]})
+        assert answer == (200, {"success": True, "invalidContacts": ["nobody", "12", "+01701234567", "0170 12"]})
         await stage.wa.until(lambda: stage.customer.received and other.received)
         body = stage.customer.received[0].body
         assert {name: body[name] for name in ("to", "type", "template")} == {
