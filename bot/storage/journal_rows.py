@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+import orjson
+
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
 from bot.ports import Backlog, Entry, Kind, Step, Stored
 
@@ -37,7 +39,10 @@ def storable(text: str) -> str:
 
 def written(value: Mapping[str, Any]) -> str:
     """As JSON. Raises TypeError or ValueError for what JSON cannot say."""
-    return json.dumps(value, separators=(",", ":"))
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half characters, huge numbers: the standard library knows how to write them
+        return json.dumps(value, separators=(",", ":"))
 
 
 def new_values(entry: Entry) -> Values:

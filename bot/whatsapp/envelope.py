@@ -47,7 +47,7 @@ def entries(body: bytes, number: str, received_at: float) -> list[Entry]:
 def _split(body: bytes, number: str, received_at: float) -> Iterator[Entry]:
     raw = body.decode("utf-8-sig", "replace")
     try:
-        data = json.loads(raw, parse_constant=str, parse_float=_finite)
+        data = _JSON.decode(raw)
     except (ValueError, RecursionError):
         yield _Value(number, received_at).text(raw)
         return
@@ -166,6 +166,9 @@ def _finite(digits: str) -> float | str:
     """`1e999` is infinite for Python and unwritable for JSON: it stays text."""
     number = float(digits)
     return number if math.isfinite(number) else digits
+
+
+_JSON = json.JSONDecoder(parse_constant=str, parse_float=_finite)
 
 
 def _storable(value: Any, depth: int = 0) -> Any:
