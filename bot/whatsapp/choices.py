@@ -19,6 +19,7 @@ from bot.whatsapp.short_codes import to_unicode
 from bot.whatsapp.split import length, split
 
 BODY = 1024
+_MARKED = re.compile(r"(?<!\w)(\*\*?|__?|~~?|`)(?=\S)([^*_~`]+)(?<=\S)\1(?!\w)")
 _BUTTONS, _ROWS = 3, 10
 _BUTTON_TITLE, _ROW_TITLE, _DESCRIPTION = 20, 24, 72
 _BUTTON_ID, _ROW_ID = 256, 200
@@ -35,7 +36,7 @@ def offer(
     the body of an interactive message may be. The first `lead` characters never stand alone (see `split`).
     """
     links = [f"{_line(one.label)}: {one.url}" if _line(one.label) != one.url else one.url for one in buttons if one.url]
-    replies = list(dict.fromkeys((_line(one.label), _line(one.text)) for one in buttons if not one.url))
+    replies = list(dict.fromkeys((_title(one.label), _line(one.text)) for one in buttons if not one.url))
     text = "\n".join(part for part in (text, *links) if part.strip())
     action = _action(replies, lists, label) if replies else None
     if action is None:
@@ -93,6 +94,11 @@ def _titles(replies: Sequence[tuple[str, str]], limit: int) -> list[str]:
     if len({title.casefold() for title in titles}) == len(titles):
         return titles
     return [cut(f"{place}. {title}", limit) for place, (title, _) in enumerate(replies, 1)]
+
+
+def _title(label: str) -> str:
+    """Titles know no markup (Meta: interactive reply buttons): its marks would be shown as they are."""
+    return _MARKED.sub(r"\2", _line(label))
 
 
 def _line(text: str) -> str:

@@ -23,6 +23,16 @@ def made(text: str, buttons: list[Button], *, lists: bool = True) -> tuple[list[
     return offer(text, buttons, lists=lists, label="Show Options", prompt="Please choose:")
 
 
+def test_titles_show_no_markup_and_answers_keep_the_text() -> None:
+    labels = ("*Yes*", "_Maybe_ later", "snake_case * 2")
+    _, interactive = made("?", [Button(label, label) for label in labels])
+
+    assert interactive is not None
+    shown = [one["reply"] for one in interactive["action"]["buttons"]]  # type: ignore[index]
+    assert [one["title"] for one in shown] == ["Yes", "Maybe later", "snake_case * 2"]
+    assert [answer(one["id"]) for one in shown] == list(labels)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=3000), BUTTONS, st.booleans())
 def test_limits_of_whatsapp_hold_and_every_answer_comes_back(text: str, buttons: list[Button], lists: bool) -> None:
