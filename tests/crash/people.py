@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,9 @@ from bot.stage import Page, Stage, link_in, read_page
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 50
 PDF = b"%PDF-1.7 " + b"words" * 50
 API_TOKEN = "the-key-of-the-crash-run"
-_PATIENCE = 60.0
-"""Seconds until an admin gives a form up. That is a failure of the run: a form must outlive every restart."""
+_PATIENCE = 90.0
+"""Seconds after the last kill until an admin gives a form up: a failure, for a form must outlive every restart."""
+_FOR_EVER = 7 * 86400.0
 
 
 @dataclass
@@ -59,6 +60,14 @@ class Town:
 
     def chance(self, who: str) -> random.Random:
         return random.Random(f"{self.seed} {who}")
+
+    async def patiently(self, work: Coroutine[Any, Any, None]) -> None:
+        """Waits as long as bots are killed, and then a while; raises TimeoutError."""
+        working, over = asyncio.create_task(work), asyncio.create_task(self.over.wait())
+        await asyncio.wait((working, over), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        async with asyncio.timeout(_PATIENCE):
+            await working
 
     async def rest(self, chance: random.Random) -> None:
         await asyncio.sleep(chance.expovariate(1 / self.pace))
@@ -156,8 +165,7 @@ async def admin(town: Town, who: User, talks: list[Talk]) -> None:
         label = f"T{talk.number:02}-{next(town.labels):04}"
         fill = fill_in_chat if chance.random() < 0.5 else fill_page
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await fill(town.stage, who, room, talk, label)
+            await town.patiently(fill(town.stage, who, room, talk, label))
         except (TimeoutError, LookupError, ValueError) as error:
             said = [m["msg"][:200] for m in town.stage.from_bot(room)][-2:]
             town.stuck.append(f"{fill.__name__} {label}: {type(error).__name__} {error}; the bot said last: {said}")
@@ -188,7 +196,7 @@ async def say(stage: Stage, who: User, room: str, words: str, expected: str) -> 
         fresh = [message for message in stage.from_bot(room) if message["_id"] not in before]
         return [m for m in fresh if expected in m["msg"] + str(m.get("attachments", ""))]
 
-    found = await stage.rc.until(answers, timeout=_PATIENCE)
+    found = await stage.rc.until(answers, timeout=_FOR_EVER)
     return found[-1]
 
 

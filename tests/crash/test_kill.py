@@ -16,13 +16,13 @@ SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10_00
 async def test_nothing_is_lost_doubled_or_out_of_order_however_often_the_bot_is_killed() -> None:
     found = await crash_run(SEED, kills=6, conversations=4, pause=0.4, pace=0.3, confirm_after=2)
     assert found.clean, f"CRASH_SEED={SEED}\n{found.table()}"
-    assert found.written > 16, "next to no traffic"
+    assert found.written > 12, "next to no traffic"
 
 
 async def test_two_bots_on_one_database_of_which_one_is_always_just_dying() -> None:
-    found = await crash_run(SEED, kills=3, conversations=4, pause=0.5, pace=0.3, replicas=2, confirm_after=2)
+    found = await crash_run(SEED, kills=2, conversations=3, pause=0.5, pace=0.3, replicas=2, confirm_after=2)
     assert found.clean, f"CRASH_SEED={SEED}\n{found.table()}"
-    assert found.written > 16, "next to no traffic"
+    assert found.written > 12, "next to no traffic"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -143,8 +143,12 @@ async def kill_again_and_again(town: Town, bots: Sequence[Lives], kills: int, pa
         bot = bots[number % len(bots)]
         await bot.kill()
         forget(town.stage)
-        await bot.begin(death)
-        moment = _LONGEST_LIFE * pause if death.method else 0.3 * pause + chance.expovariate(1 / pause)
+        if death.method or chance.random() < 0.75:
+            await bot.start(death)
+            moment = _LONGEST_LIFE * pause if death.method else chance.expovariate(1 / pause)
+        else:
+            await bot.begin(death)  # and dies while it starts
+            moment = chance.random()
         try:
             async with asyncio.timeout(moment):
                 await bot.dead.wait()
@@ -156,7 +160,7 @@ async def kill_again_and_again(town: Town, bots: Sequence[Lives], kills: int, pa
                 raise RuntimeError(f"the bot ended by itself with {bot.code}: {bot.log.read_text()[-3000:]}")
             ends[str(death)] += 1
         if len(bots) > 1:
-            await bot.begin(Death())  # the next one dies while this one comes up
+            await bot.start()  # so that somebody is there when the next one dies
         if number % 50 == 49:
             say(f"{number + 1} lives")
     return ends
