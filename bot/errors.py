@@ -24,6 +24,9 @@ from typing import ClassVar
 
 _LONGEST = 300
 
+SENT_SINCE = "may have been sent since"
+"""How the reason ends for which a restored backup holds an entry back: whether to send it again, a person decides."""
+
 
 class BotError(Exception):
     """Root of the tree."""

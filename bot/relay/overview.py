@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import Unsure
+from bot.errors import SENT_SINCE, Unsure
 from bot.ports import Backlog, Journal, Kind, Stored
 from bot.relay.trace import Trace, Track
 from bot.rocketchat.parse import chat_message
@@ -101,4 +101,5 @@ class Overview:
 
 
 def _perhaps_sent(stored: Stored) -> bool:
-    return stored.why.startswith(Unsure.__name__) or any(step.state == "handed" for step in stored.entry.steps.values())
+    handed = any(step.state == "handed" for step in stored.entry.steps.values())
+    return handed or stored.why.startswith(Unsure.__name__) or stored.why.endswith(SENT_SINCE)

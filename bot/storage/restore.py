@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bot.config import Storage
+from bot.errors import SENT_SINCE
 from bot.relay.listener import FLOOR
 from bot.storage import journal_schema
 from bot.storage.backup import FORMAT, KEY, MANIFEST, check, digest, only_sqlite
@@ -209,7 +210,7 @@ def _hold_back(db: sqlite3.Connection, made_at: float) -> int:
     kinds = json.dumps(HELD_BACK)
     lanes = [row[0] for row in db.execute(_LANES, (kinds,))]
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(made_at))
-    why = f"it waited in the backup of {when} and may have been sent since"
+    why = f"it waited in the backup of {when} and {SENT_SINCE}"
     held_back = db.execute(_HOLD_BACK, (why, time.time(), kinds)).rowcount
     for lane in lanes:
         show_head(db, lane)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.errors import SENT_SINCE
 from bot.model import ContactId, Conversation, NumberId, RoomId, VisitorToken
 from bot.ports import Entry, Journal, Step
 from bot.relay.audit import Audit
@@ -104,13 +105,14 @@ async def test_dead_letters_are_told_with_who_why_and_a_button(scene: Scene, jou
 async def test_what_may_have_arrived_is_retried_only_by_its_own_button(scene: Scene, journal: Journal) -> None:
     await die(journal, wrote("m1"), "Unsure: timeout", handed=True)
     await die(journal, wrote("m2"), "Unreachable")
+    await die(journal, wrote("m3"), f"it waited in the backup of yesterday and {SENT_SINCE}")
 
     post = await scene.one(CALL)
     assert any(label.startswith("Send again, perhaps twice: ") for label in labels(post))
     told = await scene.press(post, "Retry all")
 
     assert "Waiting to be delivered again: 1." in told[0].text
-    assert [one.entry.key for one in await journal.dead()] == ["rc:m1"]
+    assert [one.entry.key for one in await journal.dead()] == ["rc:m1", "rc:m3"]
 
 
 async def test_it_tells_what_became_of_a_message(scene: Scene, journal: Journal) -> None:
