@@ -27,11 +27,11 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
     words = words[1:] if refresh else words
     page = int(words.pop()) if words and words[-1].isdecimal() and len(words[-1]) < 4 else 1
     read = await asyncio.gather(*(_read(desk, number, refresh=refresh) for number in numbers))
-    shelves = [(number, shelf) for number, shelf in zip(numbers, read, strict=True) if isinstance(shelf, Shelf)]
+    shelves = [(number, shelf) for number, (shelf, _) in zip(numbers, read, strict=True) if shelf is not None]
     problems: list[dict[str, Value]] = [
         {"number": number.phone, "problem": explain(problem)}
-        for number, problem in zip(numbers, read, strict=True)
-        if isinstance(problem, BotError)
+        for number, (_, problem) in zip(numbers, read, strict=True)
+        if problem is not None
     ]
     rows = [row for number, shelf in shelves for row in _rows(number, shelf.templates) if _fits(row, words)]
     pages = max(-(-len(rows) // _PAGE), 1)
@@ -42,6 +42,7 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
         "page": page,
         "pages": pages,
         "words": " ".join(words),
+        "read": len(shelves),
         "age": _age(desk, [shelf for _, shelf in shelves]),
     }
     return Reply(
@@ -49,11 +50,12 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
     )
 
 
-async def _read(desk: Desk, number: Number, *, refresh: bool) -> Shelf | BotError:
+async def _read(desk: Desk, number: Number, *, refresh: bool) -> tuple[Shelf | None, BotError | None]:
+    """What can be shown, and why it is not as it was asked for: a kept list is better than none."""
     try:
-        return await (desk.templates.refresh(number) if refresh else desk.templates.of(number))
+        return await (desk.templates.refresh(number) if refresh else desk.templates.of(number)), None
     except BotError as error:
-        return error
+        return await desk.templates.known(number), error
 
 
 def _rows(number: Number, templates: Sequence[Template]) -> Iterable[dict[str, Value]]:

@@ -62,6 +62,24 @@ async def test_a_list_is_kept_until_somebody_refreshes_it_or_a_template_changes(
         assert asked() == 3
 
 
+async def test_a_refresh_that_fails_shows_the_kept_list_and_says_that_it_failed() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        stage.wa.levers.add("/message_templates", times=-1, status=503, body={})
+        nothing = await stage.command("!whatsapp-360d-cloud view-templates refresh")
+        assert f"The templates of {stage.number.phone} could not be read." in nothing["msg"]
+        assert "message templates" not in nothing["msg"], "nobody knows how many there are"
+
+        stage.wa.levers.clear()
+        await stage.command("!whatsapp-360d-cloud view-templates refresh")
+        stage.wa.levers.add("/message_templates", times=-1, status=401, body={})
+        shown = await stage.command("!whatsapp-360d-cloud view-templates refresh")
+        assert "**order_update**" in shown["msg"]
+        assert "Read from 360Dialog" in shown["msg"]
+        assert f"The templates of {stage.number.phone} could not be read." in shown["msg"]
+        assert "360Dialog does not accept this key. Copy it again" in shown["msg"]
+
+
 async def test_the_page_asks_for_each_variable_and_shows_the_message_before_it_is_sent() -> None:
     async with staged() as stage:
         await stage.connect()
