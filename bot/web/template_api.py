@@ -4,8 +4,11 @@ Request and answers are those of the original app (developer.rocket.chat: send t
 change only the host and the key. What is added: an `Idempotency-Key` header, under which a request is done once however
 often it is sent, and errors that say where in the request they are.
 
-200 means that the request is on the disk. Whether a number is on WhatsApp is told later, by status: the Cloud API has
-no contact check, so `invalidContacts` holds only what is no phone number.
+Before the answer the request is on the disk, and the outcome of its sends is waited for, but not for long. What
+WhatsApp refuses by then is told: people whom it cannot reach are `invalidContacts`, beside what is no phone number;
+when nobody got the template, the answer is an error with the reason. Everything that still waits counts as success and
+is sent; most of "not on WhatsApp" comes later, by status, for the Cloud API has no contact check. Asked again under
+the same key, the answer is what is known by then.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -24,14 +27,14 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bot.chatops.command import Act, House
-from bot.errors import BotError, Refused
+from bot.errors import BotError, NotOnWhatsApp, Refused
 from bot.model import Department, Number
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.api_token import is_token
 from bot.relay.audit import API, Audit
 from bot.relay.masking import place_of
 from bot.relay.targets import Target
-from bot.relay.template_orders import Order, Orders
+from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
 from bot.web.guessing import Guesses
 from bot.web.template_request import MOST, TemplateMessage, first_problem, problem_of_parameters
@@ -45,6 +48,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _PATIENCE = 3.0
+_OUTCOME = 4.0
+"""Seconds for which the sends of a request are waited for."""
+_DETAILS = "Error occurred while processing request. Details: "
 LARGEST = 512 * 1024
 """Bytes of a request."""
 _LONGEST_KEY = 255
@@ -96,9 +102,9 @@ class TemplateApi:
     async def send(self, request: web.Request) -> web.Response:
         """Send a template message.
 
-        200 accepted, it will be sent · 400 the request is wrong, the text says where · 401 wrong key ·
+        200 accepted, it was sent or will be · 400 the request is wrong, the text says where · 401 wrong key ·
         413 too large · 422 this Idempotency-Key was used for another request · 429 too many wrong keys ·
-        500 trouble on this side · 503 not now, send it again."""
+        500 nobody got it, the text has WhatsApp's reason, or trouble on this side · 503 not now, send it again."""
         try:
             self._guesses.check(request)
             if not is_token(request.match_info["key"], self._token):
@@ -109,27 +115,27 @@ class TemplateApi:
             asked = read_request(await _body(request))
             number = await self._number(asked.connectedWhatsAppNo)
             recipients, invalid = _contacts(asked.phoneNumbers, region_of(number.phone))
-            await self._accept(request, asked, number, recipients)
-            return web.json_response({"success": True, **({"invalidContacts": invalid} if invalid else {})})
+            order = await self._accept(request, asked, number, recipients)
+            return _answer(await self._orders.results(order, _OUTCOME) if order else [], invalid)
         except NotTaken as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
         except web.HTTPTooManyRequests as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status, headers=no.headers)
         except BotError as error:
             log.warning("a templateMessage request could not be taken: %s", error)
-            text = f"Error occurred while processing request. Details: {error}"
+            text = f"{_DETAILS}{error}"
             return web.json_response({"success": False, "error": text}, status=500)
         except Exception as error:
             log.error("a templateMessage request failed: %s %s", type(error).__name__, place_of(error))
-            text = "Error occurred while processing request. Details: internal error"
+            text = f"{_DETAILS}internal error"
             return web.json_response({"success": False, "error": text}, status=500)
 
     async def _accept(
         self, request: web.Request, asked: TemplateMessage, number: Number, recipients: tuple[str, ...]
-    ) -> None:
+    ) -> Order | None:
         target = Target(await self._agent(asked.targetAgent), await self._department(asked.targetDepartment))
         if not recipients:
-            return
+            return None
         template = arranged(asked.template.model_dump(exclude_none=True))
         order = Order(
             id=_id(request.headers.get("Idempotency-Key")),
@@ -143,11 +149,12 @@ class TemplateApi:
         about = {"template": template["name"], "number": number.phone, "recipients": len(recipients)}
         act = Act("send-template", about)
         if await self._orders.give(order, self._audit.entry(order.key, act, who="API", origin=API)):
-            return
+            return order
         earlier = await self._journal.find(order.key)
         known = (earlier.result or earlier.entry.body).get("fingerprint") if earlier is not None else None
         if known != order.fingerprint:
             raise NotTaken(422, "This Idempotency-Key was used for another request.")
+        return order
 
     async def _number(self, asked: str) -> Number:
         digits = _SEPARATORS.sub("", asked).lstrip("+")
@@ -199,6 +206,21 @@ class TemplateApi:
         if found is None:
             return plain_preview(template["name"], components)
         return self._templates.preview(found, values_of(found, components))
+
+
+def _answer(results: Sequence[Result], invalid: list[str]) -> web.Response:
+    """An error only when surely nobody got it, so that whoever sends it again reaches nobody twice."""
+    refused = {result.to: result.why.partition(": ") for result in results if result.state == "failed"}
+    failed = {to: said or name for to, (name, _, said) in refused.items() if name != NotOnWhatsApp.__name__}
+    if failed and len(refused) == len(results):
+        reasons = "; ".join(dict.fromkeys(failed.values()))
+        return web.json_response({"success": False, "error": f"{_DETAILS}{line(reasons, 500)}"}, status=500)
+    answer: dict[str, Any] = {"success": True}
+    if invalid := [*invalid, *(to for to in refused if to not in failed)]:
+        answer["invalidContacts"] = invalid
+    if failed:
+        answer["failedContacts"] = [{"contact": to, "error": why} for to, why in failed.items()]
+    return web.json_response(answer)
 
 
 async def _as_far_as_allowed(ask: Callable[[], Awaitable[T]], otherwise: T) -> T:

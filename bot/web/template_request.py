@@ -68,10 +68,20 @@ class TemplateMessage(BaseModel):
     template: TemplateObject
 
 
+class FailedContact(BaseModel):
+    contact: str = Field(description="Digits of the recipient, with the country code.")
+    error: str = Field(description="WhatsApp's reason.")
+
+
 class Accepted(BaseModel):
     success: Literal[True]
     invalidContacts: list[str] | None = Field(
-        default=None, description="Given numbers that are no phone numbers; nothing is sent to them."
+        default=None,
+        description="Given numbers that are no phone numbers, and those (as digits) that WhatsApp said at once it cannot "
+        "reach; nothing is sent to them.",
+    )
+    failedContacts: list[FailedContact] | None = Field(
+        default=None, description="Recipients for whom WhatsApp refused the message at once for another reason."
     )
 
 

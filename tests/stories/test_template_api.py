@@ -230,9 +230,9 @@ async def test_an_agents_reply_does_not_wait_for_thousands_of_templates() -> Non
         await started(stage)
         await stage.customer.write(stage.number, "hi")
         room = await stage.agent_reads("hi")
-        for bulk in range(8):
-            numbers = [f"+49170{bulk}000{n:03}" for n in range(250)]
-            assert (await post(stage, request(stage, *numbers)))[0] == 200
+        bulks = [[f"+49170{bulk}000{n:03}" for n in range(250)] for bulk in range(8)]
+        answers = await asyncio.gather(*(post(stage, request(stage, *numbers)) for numbers in bulks))
+        assert [status for status, _ in answers] == [200] * 8
         await stage.wa.until(lambda: len([call for call in stage.wa.calls if call.path == "/messages"]) > 20)
 
         sent = len([call for call in stage.wa.calls if call.path == "/messages"])
@@ -258,11 +258,62 @@ async def test_a_bulk_goes_on_after_a_stop_and_nobody_gets_it_twice() -> None:
         assert [len(one.received) for one in people] == [1] * 40
 
 
+async def test_whom_whatsapp_cannot_reach_is_an_invalid_contact_also_when_asked_again() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        refusal = {"error": {"code": 131026, "message": "(#131026) Message undeliverable"}}
+        stage.wa.levers.add("^/messages$", status=400, body=refusal)
+        key = {"Idempotency-Key": "one"}
+        asked = request(stage, "+491700000009")
+        told = (200, {"success": True, "invalidContacts": ["491700000009"]})
+
+        assert await post(stage, asked, headers=key) == told
+        assert await post(stage, asked, headers=key) == told
+        assert len([call for call in stage.wa.calls if call.path == "/messages"]) == 1
+
+
+async def test_a_template_that_is_refused_for_everybody_is_an_error_with_the_reason() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        template = {"name": "no_such_template", "language": {"code": "en"}}
+        asked = request(stage, "+491700000001", "+491700000002", template=template)
+        status, answer = await post(stage, asked, headers={"Idempotency-Key": "k"})
+
+        assert (status, answer["success"]) == (500, False)
+        assert answer["error"].startswith("Error occurred while processing request. Details: ")
+        assert "no_such_template" in answer["error"]
+        assert await post(stage, asked, headers={"Idempotency-Key": "k"}) == (status, answer)
+        assert len([call for call in stage.wa.calls if call.path == "/messages"]) == 2
+
+
+async def test_who_was_refused_alone_is_named_with_the_reason() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        stage.wa.levers.add("^/messages$", status=400, body={"error": {"code": 131049, "message": "Not delivered"}})
+        status, answer = await post(stage, request(stage, "+491700000001", "+491700000002"))
+
+        assert (status, answer["success"]) == (200, True)
+        [failed] = answer["failedContacts"]
+        assert failed["contact"] in ("491700000001", "491700000002")
+        assert failed["error"] == "Not delivered"
+
+
+async def test_what_still_waits_is_a_success_and_is_sent() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        stage.wa.levers.add("^/messages$", status=503, body="", times=3)
+
+        assert await post(stage, request(stage)) == (200, {"success": True})
+        assert stage.customer.received == []
+        await stage.wa.until(lambda: stage.customer.received, timeout=20)
+        assert len(stage.customer.received) == 1
+
+
 async def test_what_whatsapp_refuses_is_told_once_to_the_setup_channel() -> None:
     async with staged(start=False) as stage:
         await started(stage)
         template = {"name": "no_such_template", "language": {"code": "en"}}
-        assert (await post(stage, request(stage, "+491700000001", "+491700000002", template=template)))[0] == 200
+        assert (await post(stage, request(stage, "+491700000001", "+491700000002", template=template)))[0] == 500
 
         def told() -> list[str]:
             return [m["msg"] for m in stage.from_bot(stage.setup_room) if "no_such_template" in m["msg"]]
