@@ -77,8 +77,8 @@ class Accepted(BaseModel):
     success: Literal[True]
     invalidContacts: list[str] | None = Field(
         default=None,
-        description="Given numbers that are no phone numbers, and those (as digits) that WhatsApp said at once it cannot "
-        "reach; nothing is sent to them.",
+        description="Given numbers that are no phone numbers, and those (as digits) that WhatsApp said at once it "
+        "cannot reach; nothing is sent to them.",
     )
     failedContacts: list[FailedContact] | None = Field(
         default=None, description="Recipients for whom WhatsApp refused the message at once for another reason."
