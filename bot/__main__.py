@@ -11,6 +11,7 @@ from bot import __doc__ as about
 from bot import logs
 from bot.cli.audit import AUDIT
 from bot.cli.backup import BACKUP, RESTORE
+from bot.cli.contact import CONTACT
 from bot.cli.dead import DEAD
 from bot.cli.demo import DEMO
 from bot.cli.doctor import DOCTOR
@@ -34,6 +35,7 @@ SUBCOMMANDS = (
     DEAD,
     BACKUP,
     RESTORE,
+    CONTACT,
     AUDIT,
     KEYS,
 )

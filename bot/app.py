@@ -31,7 +31,7 @@ from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
 from bot.metrics import Glance, Metrics, State
 from bot.model import VisitorToken
-from bot.ports import Clock, Handler, Journal, Kind
+from bot.ports import Clock, Handler, Kind
 from bot.relay import notices
 from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
 from bot.relay.api_token import api_token
@@ -58,10 +58,6 @@ from bot.relay.template_sends import TemplateSends
 from bot.relay.templates import Templates
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin
-from bot.storage.files import StorageError
-from bot.storage.inspection import existing_vault
-from bot.storage.opening import open_journal_alone
-from bot.storage.secrets import Vault
 from bot.translations import Translate, Translator, translator
 from bot.web.auth_success import SignUps
 from bot.web.forms import Forms
@@ -81,17 +77,6 @@ GRACE = 10.0
 
 
 _clock: Clock = SystemClock()
-
-
-@asynccontextmanager
-async def stored(settings: Settings, clock: Clock = _clock, *, looks: bool = False) -> AsyncIterator[Journal]:
-    """The journal alone, for tools: while the bot is stopped, or beside running ones when they share a database or the
-    tool only `looks`."""
-    async with AsyncExitStack() as stack:
-        if looks and existing_vault(settings.storage) is None:
-            raise StorageError(f"Nothing is stored yet: there is no key file {settings.storage.key_file}.")
-        vault = Vault(settings.storage.key_file)
-        yield await open_journal_alone(stack, settings.storage, vault, clock, looks=looks)
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from bot.model import (
 from bot.ports_rocketchat import Heard, Json, Lost, Ready, Stream, Workspace, WorkspaceAdmin
 
 __all__ = [
-    "AppSettings", "Backlog", "Clock", "Condition", "Entry", "Finding", "Handler", "Heard", "Journal", "Json", "Kind",
-    "Lost", "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored", "Stream", "Verdict",
-    "WhatsApp", "Workspace", "WorkspaceAdmin",
+    "AppSettings", "Backlog", "Belongings", "Clock", "Condition", "Entry", "Erased", "Finding", "Handler", "Heard",
+    "Journal", "Json", "Kind", "Lost", "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored",
+    "Stream", "Verdict", "WhatsApp", "Workspace", "WorkspaceAdmin",
 ]  # fmt: skip
 
 
@@ -120,6 +120,32 @@ class Backlog:
     oldest: float
 
 
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """Everything that the journal holds of one customer, whatever they are called in it."""
+
+    names: tuple[str, ...]
+    """Contact ids, phone digits, user ids."""
+    conversations: tuple[Json, ...]
+    rooms: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    marks: Mapping[str, str]
+    entries: tuple[Stored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many of each. `busy`: entries that are being worked on in this moment, or that name others too; they are
+    done soon, and erasing once more finds what is left of them."""
+
+    conversations: int = 0
+    rooms: int = 0
+    pairs: int = 0
+    marks: int = 0
+    entries: int = 0
+    busy: int = 0
+
+
 class Journal(Protocol):
     """Durable memory of everything that entered. Every method that changes something returns after the disk has it."""
 
@@ -182,6 +208,14 @@ class Journal(Protocol):
     async def retry(self, key: str) -> bool:
         """Lets a dead letter wait again, with its tries forgotten, and what was handed over without an answer: a person
         has decided that it may be sent again. False when there is none."""
+
+    async def belongings(self, person: str) -> Belongings:
+        """Of a customer, by phone digits or user id. Walks through everything that is stored."""
+
+    async def erase(self, person: str) -> Erased:
+        """Forgets a customer: conversations, rooms, message pairs, marks, and the body, result and telling key of every
+        entry; what waits is not delivered any more. That an entry was there stays, without whom it was about; keys
+        that name only a message in Rocket.Chat stay, so that catching up sends nothing twice."""
 
     async def counts(self) -> Mapping[str, int]:
         """`waiting`, `done`, `dead`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from bot import app
+from bot.cli.stored import stored
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.doors import SystemClock
 from bot.ports import Json
@@ -22,7 +22,7 @@ def _options(parser: Parser) -> None:
 
 async def _audit(options: Options) -> int:
     config = settings(options)
-    async with app.stored(config) as journal:
+    async with stored(config) as journal:
         audit = Audit(journal, SystemClock(), Vault(config.storage.key_file).derive)
         if options.verify:
             return _told(await audit.broken())

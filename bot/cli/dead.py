@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
-from bot import app
 from bot.chatops.command import Act
+from bot.cli.stored import stored
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.doors import SystemClock
 from bot.relay.audit import by_operator
@@ -18,7 +18,7 @@ def _options(parser: Parser) -> None:
 
 async def _dead(options: Options) -> int:
     """Works on the stopped bot's journal: a running one holds the folder, and says so."""
-    async with app.stored(settings(options)) as journal:
+    async with stored(settings(options)) as journal:
         letters = await journal.dead(limit=1000)
         wanted = {letter.entry.key for letter in letters} if options.retry == ["all"] else set(options.retry or ())
         for letter in letters:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot import app
 from bot.chatops.command import Act
+from bot.cli.stored import stored
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.doors import SystemClock
 from bot.relay.audit import by_operator
@@ -47,7 +47,7 @@ async def _keys(options: Options) -> int:
             )
             return 1
     if options.what != "show":
-        async with app.stored(config) as journal:
+        async with stored(config) as journal:
             await journal.append(by_operator(Act(f"keys-{options.what}"), SystemClock()))
     return 0
 

@@ -7,7 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-from bot import app
+from bot.cli.stored import stored
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.relay.trace import Trace, Track
 from bot.translations import translator
@@ -25,7 +25,7 @@ async def _trace(options: Options) -> int:
     configured = settings(options)
     word = " ".join(options.what)
     t = translator(configured.app.preferred_language)
-    async with app.stored(configured, looks=True) as journal:
+    async with stored(configured, looks=True) as journal:
         tracks = await Trace(journal, t).of(word)
     if options.json:
         print(json.dumps([_document(track) for track in tracks], ensure_ascii=False, indent=2))

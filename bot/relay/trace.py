@@ -51,7 +51,7 @@ class Trace:
         word = word.strip()
         found = await self._named(word) if word else []
         if word and not found:
-            latest = await self._journal.latest(_person(word), 3 * LAST)
+            latest = await self._journal.latest(person_of(word), 3 * LAST)
             found = [one for one in latest if one.entry.kind in _TRACED][:LAST]
         return [await self._track(one) for one in found]
 
@@ -120,7 +120,7 @@ class Trace:
         return sorted(lines, key=lambda line: line.at)
 
 
-def _person(word: str) -> str:
+def person_of(word: str) -> str:
     """`+49 170 123-4567` → `491701234567`; a user id stays as it is."""
     return re.sub(r"\D", "", word).removeprefix("00") if _PHONE.fullmatch(word) else word
 

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bot.errors import Busy
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
+from bot.ports import Backlog, Belongings, Clock, Entry, Erased, Kind, Outcome, Step, Stored
 from bot.storage import journal_person as whose
 from bot.storage import journal_postgres_tables as tables
+from bot.storage import person_postgres
 from bot.storage.files import StorageError
 from bot.storage.journal_postgres_tables import plain
 from bot.storage.journal_rows import (
@@ -210,6 +211,16 @@ class PostgresJournal:
         names = whose.names_of(name, await self._rows(_NAMES, name))
         tails = whose.tails_of(names, await self._rows(_ROOMS, names))
         return [stored_of(row) for row in await self._rows(_LATEST, names, tails, limit)]
+
+    async def belongings(self, person: str) -> Belongings:
+        self._check_open()
+        return await self._database.transact(lambda db: person_postgres.belongings(db, plain(person)))
+
+    async def erase(self, person: str) -> Erased:
+        now = self._clock.now()
+        gone = await self._change(self._database.transact(lambda db: person_postgres.erase(db, plain(person), now)))
+        self._tell(NEWS)
+        return gone
 
     async def counts(self) -> Mapping[str, int]:
         [row] = await self._rows(tables.COUNTS)

@@ -334,6 +334,13 @@ async def set_mark(db: Db, name: str, value: str, *, forward: bool) -> None:
     )  # fmt: skip
 
 
+async def moved(db: Db, state: str, lane: str) -> None:
+    """An entry that waited in the lane, or was dead, is done without anybody having worked on it."""
+    if state == "waiting":
+        await _show_head(db, lane, free=False)
+    await db.execute(_COUNT.format(f"{state} = {state} - 1, done = done + 1"))
+
+
 # --- inside ---------------------------------------------------------------------------------------------------------
 
 

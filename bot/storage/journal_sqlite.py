@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Backlog, Clock, Entry, Kind, Outcome, Step, Stored
+from bot.ports import Backlog, Belongings, Clock, Entry, Erased, Kind, Outcome, Step, Stored
 from bot.storage import journal_person as whose
 from bot.storage import journal_tables as tables
+from bot.storage import person_sqlite
 from bot.storage.files import DiskFull, FolderLock, StorageError, make_private_folder
 from bot.storage.group_commit import GroupCommit, Operation, Watch
 from bot.storage.journal_rows import (
@@ -198,6 +199,13 @@ class SqliteJournal:
             return db.execute(whose.LATEST, (json.dumps(names), tails, limit)).fetchall()
 
         return [stored_of(row) for row in await self._read(look)]
+
+    async def belongings(self, person: str) -> Belongings:
+        return await self._read(lambda db: person_sqlite.belongings(db, storable(person)))
+
+    async def erase(self, person: str) -> Erased:
+        now = self._clock.now()
+        return await self._change(lambda db: person_sqlite.erase(db, storable(person), now))
 
     async def counts(self) -> Mapping[str, int]:
         return await self._read(tables.counts)

@@ -22,6 +22,7 @@ from bot.storage.secrets import Vault
 class Stores:
     journal: Journal
     registry: Registry
+    vault: Vault
     alone: Alone = nullcontext
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when another bot may have changed the registry."""
@@ -33,7 +34,7 @@ async def open_stores(
     """Raises StorageError when they cannot be used."""
     if not config.database_url.get_secret_value():
         journal = await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock, watch))
-        return Stores(journal, TinyRegistry(config.data_dir / "registry.json", vault))
+        return Stores(journal, TinyRegistry(config.data_dir / "registry.json", vault), vault)
     await asyncio.to_thread(make_private_folder, config.data_dir)
     lock = FolderLock(config.data_dir)  # files on their way are in it
     lock.take()
@@ -41,15 +42,18 @@ async def open_stores(
     database = await stack.enter_async_context(Database(config.database_url.get_secret_value(), vault))
     shared = await stack.enter_async_context(PostgresJournal(database, vault, clock))
     registry = await stack.enter_async_context(PostgresRegistry(database, vault))
-    return Stores(shared, registry, database.alone, registry.changed)
+    return Stores(shared, registry, vault, database.alone, registry.changed)
 
 
-async def open_journal_alone(
+async def open_alone(
     stack: AsyncExitStack, config: Storage, vault: Vault, clock: Clock, *, looks: bool = False
-) -> Journal:
+) -> Stores:
     """For tools: beside running bots when it is shared, while the bot is stopped when it is not. With `looks`, for
     tools that change nothing, beside a running one in any case."""
     if not config.database_url.get_secret_value():
-        return await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock, looks=looks))
+        journal = await stack.enter_async_context(SqliteJournal(config.data_dir, vault, clock, looks=looks))
+        return Stores(journal, TinyRegistry(config.data_dir / "registry.json", vault), vault)
     database = await stack.enter_async_context(Database(config.database_url.get_secret_value(), vault))
-    return await stack.enter_async_context(PostgresJournal(database, vault, clock))
+    shared = await stack.enter_async_context(PostgresJournal(database, vault, clock))
+    registry = await stack.enter_async_context(PostgresRegistry(database, vault))
+    return Stores(shared, registry, vault)

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from bot import app
+from bot.cli.stored import stored
 from bot.config import Settings
 from bot.relay.retry import CONFIRM_AFTER
 from bot.stage import Stage, free_port, staged
@@ -84,7 +84,7 @@ async def crash_run(
         await settle(stage, talks, rooms)
         for bot in bots:
             await bot.close()
-        async with app.stored(bots[0].settings) as journal:
+        async with stored(bots[0].settings) as journal:
             found = await tally(stage, talks, rooms, town.stuck, journal)
             counts = await journal.counts()
         minutes = (time.monotonic() - began) / 60
