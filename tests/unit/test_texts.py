@@ -56,6 +56,7 @@ ASIDE = {
     "may not see rooms": "the name of an occasion, by which a notice is said once",
     "the messages that were missed": "what a start waits for, on the health page of operators",
     "(nested too deep)": "stands in a stored webhook body",
+    "may have been sent since": "ends a stored reason, by which such entries are known",
 }
 """Literals of some words that nobody reads in a chat."""
 SENTENCE = re.compile(r"[A-Za-z]{2,}[,;:.]? [A-Za-z]+[,;:.]? [A-Za-z]+")
