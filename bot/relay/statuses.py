@@ -63,6 +63,8 @@ class Statuses:
         ours = read_opaque(status.opaque)
         if ours is not None and await self._journal.confirm(*ours, status.wamid):
             raise Trouble("its message is being confirmed", after=0.5)
+        if ours is not None and await self._journal.pair(status.wamid) is not None:
+            raise Trouble("its message was confirmed in this moment", after=0)  # since the look for the pair
         if entry.tries < _EARLY_LOOKS:
             raise Trouble("its message is not known yet")
         return Outcome({"ignored": "a message that this bot did not send"})
