@@ -146,8 +146,11 @@ class Listener:
             self._catch_up_now.clear()
             try:
                 await self.catch_up()
-                failed, self._owes = 0, False
+                failed = 0
                 self.caught_up.set()
+                if self._catch_up_now.is_set():
+                    continue  # the connection was lost meanwhile, and what that gap swallowed comes first too
+                self._owes = False
             except Refused as error:
                 log.warning("Rocket.Chat does not let the bot read what it missed: %s", error)
                 if isinstance(error, NotAllowed):

@@ -77,6 +77,11 @@ class Levers:
     def clear(self) -> None:
         self._levers.clear()
 
+    @property
+    def idle(self) -> bool:
+        """Whether every lever is used up. A request that one of them holds may still be held."""
+        return not self._levers
+
     def take(self, request: web.Request) -> Lever | None:
         """The first lever that fits; it is used up by one."""
         for lever in self._levers:

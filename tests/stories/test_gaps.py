@@ -50,6 +50,40 @@ async def test_what_was_written_in_the_gap_is_not_overtaken() -> None:
         assert [one.text for one in stage.customer.received] == ["in the gap", "live again"]
 
 
+async def test_a_second_gap_while_the_first_is_being_read_is_not_overtaken_either() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        def reads() -> int:
+            return len([call for call in stage.rc.calls if call.path.endswith("livechat/rooms")])
+
+        async def reconnected() -> None:
+            await stage.rc.until(lambda: any(session.subscriptions for session in stage.rc.hub.sessions))
+
+        stage.rc.levers.add("chat.syncMessages", when="after", delay=4.0)
+        await stage.rc.cut_sockets()
+        await stage.rc.until(lambda: not any(session.subscriptions for session in stage.rc.hub.sessions))
+        await reconnected()
+        async with asyncio.timeout(5):
+            while not stage.rc.levers.idle:  # noqa: ASYNC110 - a request that is held announces nothing
+                await asyncio.sleep(0.01)
+        before = reads()
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        await stage.agent_writes(room, "in the second gap")
+        stage.rc.levers.add("livechat/rooms", delay=2.0)
+        stage.rc.refuse_sockets(False)
+        await reconnected()
+        await stage.agent_writes(room, "live again")
+        await stage.customer_reads("live again")
+        await stage.customer_reads("in the second gap")
+
+        assert reads() > before
+        assert [one.text for one in stage.customer.received] == ["in the second gap", "live again"]
+
+
 async def test_a_command_typed_in_a_direct_room_during_a_gap_is_answered() -> None:
     async with staged() as stage:
         await stage.connect()
