@@ -2,8 +2,10 @@
 
 The entry's key says for what: `welcome:<room>`, `finished:<room>`, `offline:<entry that waits>`. The first message that
 finds no agent waits at the head of its customer's lane until there is one, so its key names the whole time of waiting.
-The words are those of the number at the moment of sending. The agent sees the welcome in the room, because the customer
-may answer it; nobody is there to read about the other two.
+A conversation that begins with waiting is welcomed at once (`welcome:<entry that waits>`), before it is told that
+nobody is here, and not once more when the room opens hours later: a mark remembers it until then. The words are those
+of the number at the moment of sending. The agent sees the welcome in the room, because the customer may answer it;
+nobody is there to read about the other two.
 """
 
 from __future__ import annotations
@@ -19,25 +21,54 @@ from bot.whatsapp import compose
 from bot.whatsapp.markup import from_rocketchat, inert
 from bot.whatsapp.split import split
 
+_WAITING = "waiting "
+"""Begins the mark of a welcome for which there is no room yet; after that it is the room."""
+
 
 def welcome(number: Number, conversation: Conversation, room: RoomId) -> tuple[Entry, ...]:
-    return _entries("welcome", number, conversation, room, f"out:{room}") if number.welcome_message else ()
+    return _entries("welcome", number, conversation, room, room) if number.welcome_message else ()
 
 
 def finished(number: Number, conversation: Conversation, room: RoomId) -> tuple[Entry, ...]:
     """In the lane of what agents write, so that it comes after their last words."""
-    return (
-        _entries("finished", number, conversation, room, f"out:{room}") if number.conversation_finished_message else ()
+    return _entries("finished", number, conversation, room, room) if number.conversation_finished_message else ()
+
+
+async def greet(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> None:
+    """The welcome of a room that has just been opened. Repeatable."""
+    name = _welcomed(conversation)
+    said = await journal.mark(name) or ""
+    if said.startswith(_WAITING):
+        await journal.append(_welcome_shown(said.removeprefix(_WAITING), room, number.welcome_message))
+        await journal.set_mark(name, room)
+    elif said != room:
+        await journal.append(*welcome(number, conversation, room))
+
+
+async def nobody_here(journal: Journal, number: Number, conversation: Conversation, waiting: Entry) -> None:
+    """The customer's message waits for an agent. Repeatable."""
+    name = _welcomed(conversation)
+    said = (
+        *(_entries("welcome", number, conversation, waiting.key, "") if number.welcome_message else ()),
+        *(_entries("offline", number, conversation, waiting.key, "") if number.offline_message else ()),
     )
+    if number.welcome_message and not await journal.find(f"welcome:{waiting.key}"):
+        # first, so that a crash in between greets once at most
+        await journal.set_mark(name, f"{_WAITING}welcome:{waiting.key}")
+    await journal.append(*said)
 
 
-def offline(number: Number, conversation: Conversation, waiting: Entry) -> tuple[Entry, ...]:
-    lane = f"auto:{number.id}:{conversation.contact}"
-    return _entries("offline", number, conversation, waiting.key, lane) if number.offline_message else ()
+def _welcomed(conversation: Conversation) -> str:
+    return f"welcomed:{conversation.number}:{conversation.contact}"
 
 
-def _entries(which: str, number: Number, conversation: Conversation, occasion: str, lane: str) -> tuple[Entry, ...]:
-    room = "" if which == "offline" else occasion
+def _welcome_shown(key: str, room: str, words: str) -> Entry:
+    return notice(key, room, "notice.welcome_sent", text=_quote(words))
+
+
+def _entries(which: str, number: Number, conversation: Conversation, occasion: str, room: str) -> tuple[Entry, ...]:
+    """Of a room in the lane of what agents write there, else in one of the customer's own."""
+    lane = f"out:{room}" if room else f"auto:{number.id}:{conversation.contact}"
     body = {"which": which, "contact": conversation.contact, "room": room}
     return (Entry(key=f"{which}:{occasion}", lane=lane, kind="auto.message", body=body, source=number.id),)
 
@@ -83,8 +114,8 @@ class AutoMessages:
             for wamid in wamids
         )
         await self._endpoint.accepted(pairs, compose.address(conversation), from_rocketchat(words))
-        if which == "welcome":
-            await self._journal.append(notice(entry.key, room, "notice.welcome_sent", text=_quote(words)))
+        if which == "welcome" and room:
+            await self._journal.append(_welcome_shown(entry.key, room, words))
         return Outcome({"wamids": list(wamids)}, pairs)
 
 

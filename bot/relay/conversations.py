@@ -28,7 +28,7 @@ from bot.errors import (
 )
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Alone, Journal, Registry, Workspace
-from bot.relay.auto_messages import welcome
+from bot.relay.auto_messages import greet
 from bot.relay.notices import department_gone
 from bot.relay.targets import Targets
 from bot.whatsapp.split import length, split
@@ -232,13 +232,13 @@ class Conversations:
             return conversation
         if await self._journal.conversation_of_room(room) is not None:
             return conversation
-        await self._journal.append(*welcome(number, conversation, room))
+        await greet(self._journal, number, conversation, room)
         return replace(conversation, room=room)
 
     async def _open(self, conversation: Conversation, number: Number, name: str) -> Conversation:
         conversation, room = await self._ask_room(conversation, number, name)
         conversation = replace(conversation, room=room)
-        await self._journal.append(*welcome(number, conversation, room))  # first, so that a crash in between loses none
+        await greet(self._journal, number, conversation, room)  # first, so that a crash in between loses none
         await self._journal.remember(conversation)  # before the agent can answer in it
         self._foreign.pop(room, None)
         return conversation

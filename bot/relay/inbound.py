@@ -8,7 +8,7 @@ from functools import partial
 from bot.errors import GroupMessage, NoAgentOnline, NumberGone, WrongNumber
 from bot.model import ContactId, Message, Number, NumberChange, NumberId
 from bot.ports import Entry, Journal, Outcome, Registry
-from bot.relay.auto_messages import offline
+from bot.relay.auto_messages import nobody_here
 from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
 from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
@@ -65,7 +65,7 @@ class Inbound:
         except NoAgentOnline:
             waiting = await self._conversations.known(number, message.sender)
             if waiting is not None:
-                await self._journal.append(*offline(number, waiting, entry))
+                await nobody_here(self._journal, number, waiting, entry)
             raise
         conversation = shown.conversation
         conversation = replace(

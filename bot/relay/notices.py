@@ -60,7 +60,7 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             return (_not_shown(entry, error, sentence, values),)
         case "auto.message":
             which, room = entry.body["which"], entry.body["room"]
-            if which == "welcome":
+            if which == "welcome" and room:
                 return (notice(entry.key, room, "notice.welcome_not_sent", reason=sentence, **_clean(values)),)
             key = f"{which}:{entry.source}:{type(error).__name__}:{_day(entry)}"
             where = {"number": f"+{entry.source}", **_clean(values)}

@@ -55,7 +55,8 @@ class Statuses:
         if state == "failed":
             error = from_wire(status.errors)
             result |= {"reason": error.sentence, "said": error.said}
-            if not pair.entry.startswith(QUIET):
+            quiet = pair.entry.startswith(QUIET) or (pair.entry.startswith("welcome:") and not pair.room)
+            if not quiet:
                 await self._journal.append(notices.failed_later(entry, pair, error))
         return Outcome(result, pairs=(_with(pair, state, status.at),))
 

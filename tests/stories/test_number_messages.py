@@ -110,10 +110,20 @@ async def test_a_customer_who_waits_for_an_agent_is_told_so_once() -> None:
         )
         stage.rc.go_online(stage.agent, True)
         room = await stage.agent_reads("hello?")
-        await stage.customer_reads("Hello!")
+        await stage.rc.write(stage.agent, room, "here I am")
+        await stage.customer_reads("here I am")
 
         assert stage.from_customer(room) == ["anybody?", "hello?"]
-        assert shown(stage) == ["We are back on Monday.", "Hello!"]
+        assert shown(stage) == ["Hello!", "We are back on Monday.", "here I am"], "welcomed once, and first"
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+        assert "Hello!" in told["msg"], "the agent sees what the customer was told"
+
+        await stage.rc.close_room(stage.agent, room)
+        await stage.customer.write(stage.number, "one more thing")
+        again = await stage.agent_reads("one more thing")
+        assert again != room
+        await stage.wa.until(lambda: len(stage.customer.received) == 4)
+        assert shown(stage)[3:] == ["Hello!"], "the next conversation is welcomed as ever"
 
 
 async def test_what_was_left_empty_is_never_said() -> None:
