@@ -84,9 +84,9 @@ class Bot:
 
     async def _patiently(self, known: asyncio.Event) -> None:
         """A start takes a moment. An entry that gave up at once would come back ever later, over many restarts."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_START):
-                await known.wait()
+        if not known.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(known.wait(), _START)
 
     @property
     def connected(self) -> bool:

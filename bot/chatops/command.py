@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Union
+
+import regex
 
 from bot.model import Conversation, RoomId, UserId
 from bot.ports import AppSettings, Condition, Finding, Registry, WhatsApp, Workspace
@@ -240,6 +241,9 @@ class Call:
 
 _OPENING = {'"': '"', "“": "”„“", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _JOINERS = "\u200c\u200d"  # belong to Persian words and family emoji
+_BLANK = regex.compile(r"[\s\p{Zs}\x1c-\x1f]")
+_INVISIBLE = regex.compile(rf"[[\p{{Cf}}\p{{Cc}}]--[{_JOINERS}]]", regex.VERSION1)
+"""Every message of every agent is looked at: character by character in Python it cost more than storing it."""
 
 
 def read(text: str, bot_username: str, *, direct: bool = False) -> Call | None:
@@ -263,8 +267,9 @@ def mistyped(text: str) -> str | None:
 
 def visible(text: str) -> str:
     """The text as a person sees it: every kind of blank is a plain one, invisible characters are gone."""
-    blank = "".join(" " if c.isspace() or unicodedata.category(c) == "Zs" else c for c in text)
-    return "".join(c for c in blank if unicodedata.category(c) not in ("Cf", "Cc") or c in _JOINERS).strip()
+    if text.isprintable():  # holds neither: nearly every message of one line
+        return text.strip()
+    return _INVISIBLE.sub("", _BLANK.sub(" ", text)).strip()
 
 
 def _after_address(line: str, bot_username: str) -> str | None:

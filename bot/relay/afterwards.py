@@ -46,9 +46,10 @@ class Afterwards:
 
     def _change(self, message: Json, id: MessageId, room: RoomId, bot: UserId) -> Entry | None:
         deleted = message.get("t") == "rm"
+        if not (deleted or was_edited(message)):
+            return None
         written = chat_message(message)
-        theirs = written is None or written.user == bot or bool(message.get("token"))
-        if theirs or not (deleted or was_edited(message)):
+        if written is None or written.user == bot or message.get("token"):
             return None
         when = moment(message.get("editedAt")) or changed_at(message)
         body = {"message": id, "room": room, "deleted": deleted, "at": when}

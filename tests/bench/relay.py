@@ -28,6 +28,8 @@ async def rows(turns: int, messages: int) -> list[Row]:
     async with bot_alone() as (stage, server):
         await shoot(server, seconds=60, requests=_PEOPLE, people=_PEOPLE)
         await stage.rc.until(lambda: len(_rooms(stage)) == _PEOPLE, timeout=60)
+        for person in range(_PEOPLE):  # to somebody whom WhatsApp does not know nothing would be delivered
+            stage.wa.customer(f"+4917{person:08}", name=f"Person {person}")
         inward = [await _inward(stage, server, messages) for _ in range(turns)]
         outward = [await _outward(stage, server, messages) for _ in range(turns)]
         late_in, late_out = await _late_in(stage, server), await _late_out(stage)
