@@ -74,9 +74,20 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
-            server.close()
+            await _stop_accepting(server)
     finally:
         await runner.cleanup()
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Connections that were accepted in this moment get their transports first: asyncio's selector loop (CPython 3.11)
+    leaves the sockets of those open for whom the server is closed between the two."""
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        loop.remove_reader(listening.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.close()
 
 
 async def _finish(_: web.Request, response: web.StreamResponse) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from aiohttp import web
 
 from bot.web.connections import Limits
@@ -169,3 +171,21 @@ async def test_no_answer_names_what_the_server_is_made_of() -> None:
             assert b"x-content-type-options: nosniff" in head
             assert b"cache-control: no-store" in head
             assert b"referrer-policy: no-referrer" in head
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_calls_while_the_server_ends_is_cut_off(turns: int) -> None:
+    """However far the event loop has come with the connection: nobody is left waiting on a socket without a server."""
+    async with serving(application([]), "127.0.0.1", 0) as port:
+        caller = socket.create_connection(("127.0.0.1", port))  # taken by the system, not yet by the loop
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    with caller:
+        caller.settimeout(0)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        try:
+            left = caller.recv(1)
+        except ConnectionError:
+            left = b""
+        assert left == b""
