@@ -26,7 +26,7 @@ _PATIENCE = 8.0
 """Seconds for which whoever sends to a few people waits for the results."""
 _MOST_WORDS = 7
 """In which one number is written: +33 1 23 45 67 89."""
-_SURELY_BETWEEN = re.compile(r"[,;\n]+|\s+(?=\+|00)")
+_SURELY_BETWEEN = re.compile(r"[,;\n]+|\s+(?=\+|00[1-9])")
 _UPLOADS = {
     "image": (5, {"image/jpeg", "image/png"}),
     "video": (16, {"video/mp4", "video/3gpp"}),

@@ -22,7 +22,9 @@ _ELSEWHERE = """\
 Not in the bot's hands, and still there:
 - Rocket.Chat: the customer's rooms, messages, files and the omnichannel contact. An administrator deletes them there.
 - 360Dialog and WhatsApp: what was sent and received. Ask 360Dialog, under your contract with them.
-- Backups that were made before, and what your status endpoint was told."""
+- Backups that were made before, copies named journal.format-… in the data folder, and what your status endpoint was
+  told.
+A webhook of before that 360Dialog delivers once more (it tries for up to 7 days) counts as a new message."""
 
 
 def _options(parser: Parser) -> None:

@@ -74,7 +74,7 @@ SHARED = ("template.order", "template.report")
 """Entries that name many people: nobody's alone to erase. They are done within minutes, and their bodies go then."""
 _OF_A_LANE = "wa.message", "wa.media", "rc.message", "rc.closed", "rc.edited", "rc.reaction", "template.send"
 """Entries that belong to whoever's lane they are in, whomever they mention."""
-_WAMID = re.compile(r"wamid\.([A-Za-z0-9+/_-]+)")
+_WAMID = re.compile(r"wamid\.([A-Za-z0-9+/_-]+)=*")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,6 @@ class Whose:
         if entry.key in self._made or self.in_text(entry.key):
             return True
         return bool(text) and entry.kind not in _OF_A_LANE and self.in_text(text)
-
 
     def marks(self, rows: Iterable[Row]) -> list[tuple[str, str]]:
         found = ((str(row["name"]), str(row["value"])) for row in rows)

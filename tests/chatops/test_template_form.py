@@ -45,6 +45,11 @@ def test_numbers_are_read_however_they_are_written_and_separated(text: str) -> N
     assert recipients(text) == ["491701234567", "5541988887777"]
 
 
+def test_a_block_that_begins_with_zeros_belongs_to_its_number() -> None:
+    assert recipients("+49 170 0000001") == ["491700000001"]
+    assert recipients("+49 170 0000001 0049 170 1234567") == ["491700000001", "491701234567"]
+
+
 @pytest.mark.parametrize("text", ["nobody", "+49 170 1234567, Ana", "+12", "+1234567890123456"])
 def test_what_is_no_number_is_named(text: str) -> None:
     with pytest.raises(Invalid) as caught:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from bot.model import ContactId, RoomId, VisitorToken
+from bot.model import ContactId, RoomId, VisitorToken, Wamid
 from bot.ports import Entry, Erased, Journal, Outcome
 from tests.contract.bots import bot_on
 from tests.contract.journals import ManualClock, SqliteStore, take
@@ -90,6 +90,20 @@ async def test_an_erased_customer_is_nowhere_and_others_are_as_they_were(journal
     assert await journal.dead() == []
     assert dict(await journal.counts()) == {"waiting": 2, "done": 7, "dead": 0}
     assert sorted(one.key for one in await journal.heads(9)) == ["callback:2", "wa:otto"]
+
+
+async def test_the_statuses_of_a_message_go_with_it_also_when_its_id_names_nobody(journal: Journal) -> None:
+    """People without a phone number: the id is opaque, and padded like all base64."""
+    pair = replace(PAIR, wamid=Wamid("wamid.b3BhcXVlIA=="))
+    await journal.append(entry("rc:m1", "out:room1", "rc.message"))
+    await journal.done(await take(journal, "rc:m1"), Outcome({"wamids": [pair.wamid]}, (pair,), MARIA))
+    status = f"st:{pair.wamid}:read"
+    await journal.append(entry(status, f"st:{OURS}:x", "wa.status"))
+    await journal.done(await take(journal, status), Outcome({"state": "read"}))
+
+    assert [one.entry.key for one in (await journal.belongings("DE.42")).entries] == ["rc:m1", status]
+    assert (await journal.erase("DE.42")).entries == 2
+    assert await journal.find(status) is None
 
 
 async def test_what_catching_up_finds_again_is_not_sent_again(journal: Journal) -> None:
