@@ -158,15 +158,14 @@ class Conversations:
                 user_id=sender.user_id,
                 name=name,
             )
-            conversation = await self._register(conversation, number, name)
-            await self._journal.remember(conversation)
-            return conversation
+            return await self._register(conversation, number, name)
 
     async def _register(
         self, conversation: Conversation, number: Number, name: str, department: str | None = None
     ) -> Conversation:
         """Makes the visitor. The phone goes with it unless another of our numbers already has it. The department is the
-        number's own unless another one is named."""
+        number's own unless another one is named. The token is stored before any room is opened with it: a chatbot
+        answers in a new room before we hear which it is."""
         department = number.department if department is None else department
         token = self._token(conversation.number, conversation.contact)
         taken = [
@@ -185,7 +184,9 @@ class Conversations:
             owner = await self._journal.conversation_of_token(visitor.token)
             if owner is not None and (owner.number, owner.contact) != (conversation.number, conversation.contact):
                 visitor = await self._workspace.register(token, name=name, department=department)
-        return replace(conversation, token=visitor.token)
+        conversation = replace(conversation, token=visitor.token)
+        await self._journal.remember(conversation)
+        return conversation
 
     @asynccontextmanager
     async def _alone_with(self, contact: ContactId) -> AsyncIterator[None]:

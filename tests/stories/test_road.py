@@ -131,3 +131,22 @@ async def test_a_long_answer_arrives_in_pieces_and_in_order() -> None:
         texts = [str(one.text) for one in stage.customer.received]
         assert all(len(text) <= 4096 for text in texts)
         assert " ".join(texts[:-1]) == words
+
+
+async def test_a_chatbot_that_answers_at_once_is_heard_also_when_the_visitor_was_removed_and_comes_back() -> None:
+    async with staged() as stage:
+        world = stage.rc.core.world
+        await stage.rc.core.visitors.register({"token": "another channel's", "phone": stage.customer.phone})
+        await stage.connect()
+        await stage.customer.write(stage.number, "one")
+        first = await stage.agent_reads("one")
+        assert world.rooms[first]["v"]["token"] == "another channel's"
+        world.visitors.clear()  # as "delete contact" does: the guest and their rooms are gone
+        del world.rooms[first]
+
+        stage.rc.levers.add(r"livechat/room$", when="after", delay=0.5)
+        await stage.customer.write(stage.number, "two")
+        room = str((await stage.rc.until(lambda: [one for one in world.rooms.values() if one["t"] == "l"]))[0]["_id"])
+        await stage.agent_writes(room, "I am the chatbot, and I answer before the bot has heard which room this is")
+
+        await stage.customer_reads("I am the chatbot, and I answer before the bot has heard which room this is")
