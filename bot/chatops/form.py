@@ -73,6 +73,8 @@ class Field:
     """Most characters; 0: as usual for its kind."""
     minor: bool = False
     """Few people need it: the page has it, the chat does not ask."""
+    accepts: tuple[str, ...] = ()
+    """Media types that are offered when a file is chosen; empty: all."""
 
     @property
     def longest(self) -> int:

@@ -27,12 +27,15 @@ _PATIENCE = 8.0
 _MOST_WORDS = 7
 """In which one number is written: +33 1 23 45 67 89."""
 _SURELY_BETWEEN = re.compile(r"[,;\n]+|\s+(?=\+|00[1-9])")
-_UPLOADS = {
-    "image": (5, {"image/jpeg", "image/png"}),
-    "video": (16, {"video/mp4", "video/3gpp"}),
-    "document": (16, None),
+_UPLOADS: dict[str, tuple[int, dict[str, str]]] = {
+    "image": (5, {"image/jpeg": "JPEG", "image/png": "PNG"}),
+    "video": (16, {"video/mp4": "MP4", "video/3gpp": "3GP"}),
+    "document": (16, {}),
 }
-"""Megabytes and types of files for a header (Meta: supported media); larger documents go by link."""
+"""Megabytes and types of files for a header, with the names that people know them by (Meta: supported media); a
+document may be of any type. Larger documents go by link."""
+_PLACES = {"latitude": "52.5200", "longitude": "13.4050"}
+"""An example of each coordinate, since templates give none."""
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -63,12 +66,19 @@ def variable_fields(template: Template) -> list[Field]:
 
 def _field(template: Template, variable: Variable, note: Words | None) -> Field:
     kinds: dict[str, Kind] = {"media": "file"}
+    megabytes, types = _UPLOADS.get(variable.name, (0, {})) if variable.what == "media" else (0, {})
     return Field(
         name=variable.field,
         kind=kinds.get(variable.what, "text"),
         label=_label(variable),
-        help="send_template.example" if variable.example else _help(variable),
-        about={"name": variable.name, "example": variable.example},
+        help=_help(variable),
+        about={
+            "name": variable.name,
+            "example": _PLACES.get(variable.name, "") if variable.what == "location" else variable.example,
+            "types": ", ".join(types.values()),
+            "n": str(megabytes),
+        },
+        accepts=tuple(types),
         required=variable.required and variable.name not in ("name", "address"),
         note=note,
         check=partial(check, template, variable),
@@ -87,7 +97,13 @@ def _label(variable: Variable) -> str:
 
 
 def _help(variable: Variable) -> str:
-    return f"send_template.{variable.what}.help"
+    """The example of a file is an address at WhatsApp that tells nobody anything; a place's name needs no words."""
+    match variable.what:
+        case "media":
+            return "send_template.document.help" if variable.name == "document" else "send_template.media.help"
+        case "location":
+            return "send_template.location.help" if variable.name in _PLACES else ""
+    return "send_template.example" if variable.example else f"send_template.{variable.what}.help"
 
 
 async def upload(desk: Desk, number: Number, template: Template, file: Uploaded) -> str:
@@ -96,8 +112,8 @@ async def upload(desk: Desk, number: Number, template: Template, file: Uploaded)
     if kind not in _UPLOADS:
         raise Invalid("template.not_a_link", "header_media")
     megabytes, types = _UPLOADS[kind]
-    if types is not None and file.mime_type not in types:
-        raise Invalid("send_template.wrong_file", "header_media", types=", ".join(sorted(types)))
+    if types and file.mime_type not in types:
+        raise Invalid("send_template.wrong_file", "header_media", types=", ".join(types.values()))
     if file.path.stat().st_size > megabytes * 1024 * 1024:
         raise Invalid("form.file_too_large", "header_media", n=megabytes)
     id = await desk.whatsapp.upload(number.api_key, file.path, name=file.name, mime_type=file.mime_type)

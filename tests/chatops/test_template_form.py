@@ -183,5 +183,27 @@ def test_every_kind_of_value_has_words_for_its_question() -> None:
                       "buttons": buttons}]})  # fmt: skip
         assert found is not None
         for field in variable_fields(found):
-            assert {field.label, field.help} <= known
-            assert "{" not in T(field.label, **field.about)
+            assert {field.label, field.help} - {""} <= known
+            assert "{" not in T(field.label, **field.about) + T(field.help, **field.about)
+
+
+def test_the_words_below_a_question_of_the_header_are_about_that_question() -> None:
+    def helps(kind: str) -> dict[str, str]:
+        header = {"type": "HEADER", "format": kind, "example": {"header_handle": [f"https://cdn.example/{'x' * 300}"]}}
+        found = read({"name": "x", "language": "en", "components": [header, {"type": "BODY", "text": "Hello"}]})
+        assert found is not None
+        return {
+            field.name.removeprefix("header_"): T(field.help, **field.about) if field.help else ""
+            for field in variable_fields(found)
+        }
+
+    link = "A link that begins with https://, or a file uploaded on the page"
+    assert helps("IMAGE") == {"media": f"{link}: JPEG, PNG, at most 5 MB."}
+    assert helps("VIDEO") == {"media": f"{link}: MP4, 3GP, at most 16 MB."}
+    assert helps("DOCUMENT") == {"media": f"{link}, at most 16 MB."}
+    assert helps("LOCATION") == {
+        "latitude": "Coordinates in degrees, for example 52.5200.",
+        "longitude": "Coordinates in degrees, for example 13.4050.",
+        "name": "",
+        "address": "",
+    }

@@ -56,7 +56,7 @@ async def test_a_file_of_the_wrong_kind_is_refused_with_the_right_ones() -> None
         form.add_field("header_media", b"text", filename="note.txt", content_type="text/plain")
         async with stage.http.post(page.url, data=form) as answer:
             assert answer.status == 422
-            assert "image/jpeg, image/png" in await answer.text()
+            assert "Possible: JPEG, PNG." in await answer.text()
 
 
 async def test_an_image_may_also_be_a_link() -> None:
