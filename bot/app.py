@@ -45,6 +45,7 @@ from bot.relay.inbound import Inbound
 from bot.relay.inbound_media import InboundMedia
 from bot.relay.listener import Listener
 from bot.relay.live_settings import LiveSettings
+from bot.relay.numbered_lists import NumberedLists
 from bot.relay.outbound import Outbound
 from bot.relay.outbound_media import OutboundMedia
 from bot.relay.overview import Link, Overview
@@ -291,12 +292,14 @@ def _handlers(
         app=app,
         t=t,
     )
+    numbered_lists = NumberedLists(journal, doors.workspace, conversations, t)
     outbound = Outbound(
         registry=registry,
         journal=journal,
         conversations=conversations,
         whatsapp=whatsapp,
-        files=OutboundMedia(doors.journal, doors.workspace, whatsapp, spool, app),
+        files=OutboundMedia(journal, doors.workspace, whatsapp, spool, app),
+        numbered_lists=numbered_lists,
         endpoint=endpoint,
         app=app,
         t=t,
@@ -318,6 +321,7 @@ def _handlers(
             media=media,
             quotes=quotes,
             gestures=gestures,
+            numbered_lists=numbered_lists,
             t=t,
         ),
         "wa.media": media,

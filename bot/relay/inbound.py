@@ -13,6 +13,7 @@ from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
 from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
 from bot.relay.notices import SETUP, notice
+from bot.relay.numbered_lists import NumberedLists
 from bot.relay.quotes import Quotes, target_of
 from bot.rocketchat.compose import as_lines, message_id, visitor_name
 from bot.translations import Translate
@@ -33,6 +34,7 @@ class Inbound:
         media: InboundMedia,
         quotes: Quotes,
         gestures: Gestures,
+        numbered_lists: NumberedLists,
         t: Translate,
     ) -> None:
         self._registry = registry
@@ -41,6 +43,7 @@ class Inbound:
         self._media = media
         self._quotes = quotes
         self._gestures = gestures
+        self._numbered_lists = numbered_lists
         self._t = t
 
     async def __call__(self, entry: Entry) -> Outcome:
@@ -52,6 +55,7 @@ class Inbound:
         if message.group:
             raise GroupMessage(message.group)
 
+        message = await self._numbered_lists.restored(entry, number, message)
         moved = await self._moved(number, message)
         quoted = ""
         if target_of(message) is not None:

@@ -15,6 +15,7 @@ from bot.model import ChatMessage, Conversation, MessageId, Pair, RoomId, Wamid
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
 from bot.relay.conversations import Conversations
 from bot.relay.handover import Make, hand_over, opaque_name
+from bot.relay.numbered_lists import NumberedLists
 from bot.relay.outbound_media import OutboundMedia
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.rocketchat.compose import is_notice_id
@@ -41,6 +42,7 @@ class Outbound:
         conversations: Conversations,
         whatsapp: WhatsApp,
         files: OutboundMedia,
+        numbered_lists: NumberedLists,
         endpoint: StatusEndpoint,
         app: Callable[[], App],
         t: Translate,
@@ -50,6 +52,7 @@ class Outbound:
         self._conversations = conversations
         self._whatsapp = whatsapp
         self._files = files
+        self._numbered_lists = numbered_lists
         self._endpoint = endpoint
         self._app = app
         self._t = t
@@ -66,12 +69,14 @@ class Outbound:
             raise NumberGone(conversation.number)
 
         try:
-            parts = await self._parts(entry, message, conversation, number.api_key)
+            parts, numbered = await self._parts(entry, message, conversation, number.api_key)
             wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
         except Refused as error:
             error.values["number"] = number.phone
             await self._endpoint.refused(entry.key, number.id, compose.address(conversation), message.text, error)
             raise
+        if numbered:
+            await self._numbered_lists.asked(entry, RoomId(message.room), conversation, numbered)
         pairs = tuple(
             Pair(
                 wamid=wamid,
@@ -90,8 +95,9 @@ class Outbound:
 
     async def _parts(
         self, entry: Entry, message: ChatMessage, conversation: Conversation, api_key: str
-    ) -> list[Make]:
-        """The words, then the files; words that fit go with the first file as its caption."""
+    ) -> tuple[list[Make], tuple[str, ...]]:
+        """The words, then the files; words that fit go with the first file as its caption. And what the numbers in the
+        words stand for."""
         reply_to, quoted = await self._quoted(entry.body["message"], message, conversation)
         if not message.files:
             return self._words(entry, message, conversation, reply_to, quoted)
@@ -100,7 +106,7 @@ class Outbound:
         text = "\n".join(part for part in (quoted, from_rocketchat(message.text)) if part.strip())
         caption = signed(text, name)
         alone = message.buttons or is_sound(first.mime_type, first.name) or length(caption) > CAPTION
-        words = self._words(entry, message, conversation, reply_to, quoted) if alone else []
+        words, numbered = self._words(entry, message, conversation, reply_to, quoted) if alone else ([], ())
         files = await self._files.parts(
             entry,
             message,
@@ -110,19 +116,19 @@ class Outbound:
             caption="" if alone else caption,
             reply_to=None if words else reply_to,
         )
-        return [*words, *files]
+        return [*words, *files], numbered
 
     def _words(
         self, entry: Entry, message: ChatMessage, conversation: Conversation, reply_to: Wamid | None, quoted: str
-    ) -> list[Make]:
-        """The text and the quick replies. Before files that carry no words: the author's name alone, when it is shown;
-        else nothing."""
+    ) -> tuple[list[Make], tuple[str, ...]]:
+        """The text and the quick replies, and what the numbers in the text stand for. Before files that carry no words:
+        the author's name alone, when it is shown; else nothing."""
         app, to = self._app(), compose.address(conversation)
         text, prompt = from_rocketchat(message.text), self._t("quick.prompt")
         name = signature(message, app.agents_display_info)
         if not text.strip() and not message.buttons:
-            return [self._text(entry, to, 0, name, reply_to)] if name and message.files else []
-        pieces, choices = offer(
+            return [self._text(entry, to, 0, name, reply_to)] if name and message.files else [], ()
+        offered = offer(
             signed("\n".join(part for part in (quoted, text or prompt) if part), name),
             message.buttons,
             lists=app.allow_list_options,
@@ -130,15 +136,15 @@ class Outbound:
             prompt=prompt,
             lead=len(signed(" ", name)) - 1,
         )
-        makes = [self._text(entry, to, part, piece, reply_to) for part, piece in enumerate(pieces)]
-        if choices is not None:
-            last, content = len(makes), choices
+        makes = [self._text(entry, to, part, piece, reply_to) for part, piece in enumerate(offered.texts)]
+        if offered.interactive is not None:
+            last, content = len(makes), offered.interactive
 
             async def interactive() -> Json:
                 return compose.interactive(to, content, opaque_name(entry.key, last), None if last else reply_to)
 
             makes.append(interactive)
-        return makes
+        return makes, offered.numbered
 
     @staticmethod
     def _text(entry: Entry, to: str, part: int, piece: str, reply_to: Wamid | None) -> Make:

@@ -3,13 +3,15 @@
 Limits (Meta: interactive-reply-buttons-messages, interactive-list-messages, and the OpenAPI description): one button
 too many or one title too long makes WhatsApp refuse the whole message. Titles are cut between characters as people see
 them; the reply id carries the full answer, so that it comes back whole, also years and restarts later. A reply cannot
-stand beside a link, so buttons that open an address become lines of the text.
+stand beside a link, so buttons that open an address become lines of the text. Numbered text has no ids: whoever sends
+it keeps what its numbers stand for, and `typed_place` reads the number that a customer types.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import regex
@@ -25,12 +27,25 @@ _BUTTON_TITLE, _ROW_TITLE, _DESCRIPTION = 20, 24, 72
 _BUTTON_ID, _ROW_ID = 256, 200
 _OURS = re.compile(r"rc\d{1,2}\|(.+)", re.S)
 _GRAPHEME = regex.compile(r"\X")
+_NUMBER = re.compile(r"(\d{1,3})\s*[.)]?")
+_DIRECTIONS = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+"""Invisible marks that keyboards of right-to-left scripts put around digits (Unicode: Bidi_Control)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`texts` to send, in order; after them the `interactive` object, or None when the texts say it all. `numbered`:
+    the full answers that the numbers 1, 2, … in the text stand for."""
+
+    texts: list[str]
+    interactive: dict[str, Any] | None = None
+    numbered: tuple[str, ...] = ()
 
 
 def offer(
     text: str, buttons: Sequence[Button], *, lists: bool, label: str, prompt: str, lead: int = 0
-) -> tuple[list[str], dict[str, Any] | None]:
-    """The texts to send, in order, and the `interactive` object to send after them, or None when they say it all.
+) -> Offer:
+    """What to send for a text with these buttons below it.
 
     `lists`: lists may be used; `label` opens one. `prompt` stands above the choices when `text` is empty or longer than
     the body of an interactive message may be. The first `lead` characters never stand alone (see `split`).
@@ -41,17 +56,27 @@ def offer(
     action = _action(replies, lists, label) if replies else None
     if action is None:
         numbered = [f"{place}. {label}" for place, (label, _) in enumerate(replies, 1)]
-        return split("\n".join(part for part in (text, *numbered) if part.strip()), lead=lead), None
+        words = "\n".join(part for part in (text, *numbered) if part.strip())
+        return Offer(split(words, lead=lead), numbered=tuple(full for _, full in replies))
     pieces = split(text, lead=lead)
     body = pieces.pop() if pieces and length(pieces[-1]) <= BODY else prompt
     kind = "list" if "sections" in action else "button"
-    return pieces, {"type": kind, "body": {"text": body}, "action": action}
+    return Offer(pieces, {"type": kind, "body": {"text": body}, "action": action})
 
 
 def answer(id: str) -> str:
     """The full answer that a reply id of ours carries; empty for any other id."""
     found = _OURS.fullmatch(id)
     return found[1] if found else ""
+
+
+def typed_place(text: str) -> int | None:
+    """`3`, `3.` and `3)` in the digits of any one script, blanks around them; None for every other text."""
+    found = _NUMBER.fullmatch(text.translate(_DIRECTIONS).strip())
+    if found is None or len({ord(digit) - int(digit) for digit in found[1]}) > 1:
+        return None
+    place = int(found[1])
+    return place if place and len(str(place)) == len(found[1]) else None
 
 
 def cut(text: str, limit: int) -> str:

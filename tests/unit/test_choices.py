@@ -20,7 +20,8 @@ BUTTONS = st.lists(LABEL.map(lambda label: Button(label, label)), min_size=1, ma
 
 
 def made(text: str, buttons: list[Button], *, lists: bool = True) -> tuple[list[str], dict[str, object] | None]:
-    return offer(text, buttons, lists=lists, label="Show Options", prompt="Please choose:")
+    offered = offer(text, buttons, lists=lists, label="Show Options", prompt="Please choose:")
+    return offered.texts, offered.interactive
 
 
 def test_titles_show_no_markup_and_answers_keep_the_text() -> None:
@@ -36,13 +37,17 @@ def test_titles_show_no_markup_and_answers_keep_the_text() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=3000), BUTTONS, st.booleans())
 def test_limits_of_whatsapp_hold_and_every_answer_comes_back(text: str, buttons: list[Button], lists: bool) -> None:
-    pieces, interactive = offer(text, buttons, lists=lists, label="Show Options", prompt="Please choose:")
+    offered = offer(text, buttons, lists=lists, label="Show Options", prompt="Please choose:")
+    pieces, interactive = offered.texts, offered.interactive
 
     assert all(0 < length(piece) <= 4096 and piece.strip() for piece in pieces)
     wanted = [" ".join(button.text.split()) for button in buttons]
     if interactive is None:
         assert not lists or len(set(wanted)) > 3 or any(length(one) > 150 for one in wanted)
+        numbered = [" ".join(to_unicode(button.text).split()) for button in buttons]
+        assert list(dict.fromkeys(offered.numbered)) == list(dict.fromkeys(numbered))
         return
+    assert offered.numbered == ()
     assert 0 < length(interactive["body"]["text"]) <= BODY
     if interactive["type"] == "button":
         shown = [one["reply"] for one in interactive["action"]["buttons"]]
