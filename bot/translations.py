@@ -6,7 +6,7 @@ plural forms is chosen by the value `n`. English is complete and is used whereve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from gettext import c2py
 from pathlib import Path
@@ -58,14 +58,31 @@ class _Gaps(dict[str, "str | int"]):
         return "{" + name + "}"
 
 
+class Catalogues(Mapping[str, Catalog]):
+    """Every language that has a file: `pt_BR.po` → `pt_BR`. A file is read when its language is first asked for: all
+    together take longer than everything else that a start does before it takes webhooks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {path.stem: path for path in sorted(folder.glob("*.po"))}
+        self._read = cache(self._from_file)
+
+    def __getitem__(self, language: str) -> Catalog:
+        return self._read(language)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def _from_file(self, language: str) -> Catalog:
+        with self._files[language].open("rb") as file:
+            return read_po(file, locale=language, abort_invalid=True)
+
+
 @cache
 def catalogues(folder: Path = FOLDER) -> Mapping[str, Catalog]:
-    """Every language that has a file: `pt_BR.po` → `pt_BR`."""
-    found = {}
-    for path in sorted(folder.glob("*.po")):
-        with path.open("rb") as file:
-            found[path.stem] = read_po(file, locale=path.stem, abort_invalid=True)
-    return found
+    return Catalogues(folder)
 
 
 def translator(language: str | Callable[[], str] = FALLBACK) -> Translator:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot import demo
 from bot.cli.subcommand import Options, Parser, Subcommand
 
 
@@ -19,6 +18,8 @@ def _options(parser: Parser) -> None:
 
 
 async def _demo(options: Options) -> int:
+    from bot import demo  # noqa: PLC0415 - both simulators come with it, and no other subcommand waits for them
+
     if options.replay:
         return await demo.replay(options.replay)
     return await (demo.script() if options.script else demo.page(options.port))

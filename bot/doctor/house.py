@@ -8,6 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,7 @@ async def look(config: Storage) -> House:
     except StorageError as error:
         store, said = "bad", str(error)
     free, write_ms, disk = await asyncio.to_thread(_disk, config.data_dir)
-    everything = {name: {message.id for message in one if message.id} for name, one in catalogues().items()}
+    everything = await asyncio.to_thread(_texts)
     facts = HouseFacts(
         folder=str(config.data_dir),
         free=free,
@@ -64,6 +65,11 @@ async def look(config: Storage) -> House:
         languages=len(everything),
     )
     return House(facts, stored, vault)
+
+
+def _texts() -> Mapping[str, frozenset[object]]:
+    """The keys of each language."""
+    return {name: frozenset(message.id for message in one if message.id) for name, one in catalogues().items()}
 
 
 def _disk(folder: Path) -> tuple[int, float, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
@@ -37,7 +38,14 @@ _SCHEMAS = "#/components/schemas/{model}"
 class OpenApi:
     def __init__(self, routes: Iterable[web.RouteDef], *, version: str, public_url: str) -> None:
         """`routes` are all others of the application."""
-        self.document = document([*routes, *self.routes()], version=version, public_url=public_url)
+        self._routes = [*routes, *self.routes()]
+        self._version = version
+        self._public_url = public_url
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """Made for the first who asks: nobody needs it for a start."""
+        return document(self._routes, version=self._version, public_url=self._public_url)
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get(_PATH, self.show)]

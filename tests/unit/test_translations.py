@@ -10,14 +10,15 @@ import re
 import unicodedata
 from collections import Counter
 from gettext import c2py
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 
 from bot.chatops.dialogue import WORDS, Dialogue
-from bot.translations import FOLDER, catalogues, translator
+from bot.translations import FOLDER, Catalogues, catalogues, translator
 
 LANGUAGES = ("ar", "de", "es", "fr", "hi", "it", "pt_BR")
 
@@ -51,6 +52,19 @@ def forms(message: Message) -> tuple[str, ...]:
 
 def test_every_language_of_the_product_has_a_catalogue_that_loads() -> None:
     assert set(catalogues()) == {"en", *LANGUAGES}
+
+
+def test_a_language_is_read_only_when_it_is_spoken(tmp_path: Path) -> None:
+    (tmp_path / "en.po").write_bytes((FOLDER / "en.po").read_bytes())
+    (tmp_path / "de.po").write_text("this is no catalogue", encoding="utf-8")
+    known = Catalogues(tmp_path)
+
+    assert list(known) == ["de", "en"] and len(known) == 2
+    assert known["en"] is known["en"]
+    with pytest.raises(PoFileError):
+        known["de"]
+    with pytest.raises(KeyError):
+        known["fr"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
