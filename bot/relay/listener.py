@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
 from bot.chatops import command
 from bot.errors import BotError, NotAllowed, Refused
@@ -20,6 +21,7 @@ from bot.ports import Clock, Entry, Heard, Journal, Json, Lost, Ready, Stream, W
 from bot.relay.afterwards import Afterwards
 from bot.relay.conversations import Conversations
 from bot.relay.notices import SETUP, notice
+from bot.relay.together import together
 from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ _OLDEST_LIVE = 3600.0
 _COMMAND_LIFE = 900.0
 """A command that was typed longer ago than this while the bot was away is not acted upon any more."""
 _BATCH = 200
+_TOGETHER = 8
+"""Rooms that are read at once: messages of different rooms have no order among them."""
 _RETRY = 5.0
 _PATIENCE = 6
 """So many failed catch-ups, and live messages go on without what was missed before them."""
@@ -72,6 +76,8 @@ class Listener:
         self._owes = True
         """A gap has not been read over REST yet."""
         self._marked = False
+        self._meeting = asyncio.Lock()
+        """Of two rooms of one customer that are news to us, the one that changed last is where the customer is."""
         self._gap = asyncio.Event()
         """Set while there is no gap: what was missed stands in the journal, so what comes live may follow it."""
         self.connected = False
@@ -181,23 +187,32 @@ class Listener:
         self._marked = stored is not None
         began = self._newest
         since = float(stored) - MARGIN if stored is not None else await self._first_moment()
-        for room in await self._workspace.rooms_since(since):
-            if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
-                continue
-            missed = await self._workspace.messages_since(room, since)
-            self._newest = max([self._newest, *map(changed_at, missed)])
-            await self._journal.append(*self._missed(missed, since))
+        await together(partial(self._read_conversation, since), await self._workspace.rooms_since(since), _TOGETHER)
         setup = self._setup_room()
-        for room in {*await self._form_rooms(), *await self._direct_rooms(since), *([setup] if setup else [])}:
-            missed = await self._workspace.messages_since(room, since)
-            self._newest = max([self._newest, *map(changed_at, missed)])
-            young = [one for one in missed if _written(one) > max(self._newest - _COMMAND_LIFE, self._floor)]
-            entries = [for_bot(message, "p" if room == setup else "d", self._bot) for message in young]
-            await self._journal.append(*(entry for entry in entries if entry is not None))
+        rooms = {*await self._form_rooms(), *await self._direct_rooms(since), *([setup] if setup else [])}
+        await together(partial(self._read_commands, since), rooms, _TOGETHER)
         if stored is None:
             await self._mark_first(self._newest)
         else:
             await self._journal.set_mark(MARK, str(max(float(stored), began or self._newest)), forward=True)
+
+    async def _read_conversation(self, since: float, room: RoomId) -> None:
+        async with self._meeting:
+            if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
+                return
+        missed = await self._messages(room, since)
+        await self._journal.append(*self._missed(missed, since))
+
+    async def _read_commands(self, since: float, room: RoomId) -> None:
+        missed = await self._messages(room, since)
+        young = [one for one in missed if _written(one) > max(self._newest - _COMMAND_LIFE, self._floor)]
+        entries = [for_bot(message, "p" if room == self._setup_room() else "d", self._bot) for message in young]
+        await self._journal.append(*(entry for entry in entries if entry is not None))
+
+    async def _messages(self, room: RoomId, since: float) -> list[Json]:
+        missed = await self._workspace.messages_since(room, since)
+        self._newest = max([self._newest, *map(changed_at, missed)])
+        return missed
 
     async def _direct_rooms(self, since: float) -> list[RoomId]:
         """Where somebody may have typed a command. What customers wait for does not hang on it."""

@@ -84,6 +84,31 @@ async def test_a_second_gap_while_the_first_is_being_read_is_not_overtaken_eithe
         assert [one.text for one in stage.customer.received] == ["in the second gap", "live again"]
 
 
+async def test_a_gap_in_many_conversations_is_read_several_at_a_time_and_each_in_its_order() -> None:
+    """Rocket.Chat takes its time for each room; one after another they would keep everybody waiting."""
+    async with staged() as stage:
+        await stage.connect()
+        people = [stage.wa.customer(f"+4917{number:08}", name=f"Person {number}") for number in range(24)]
+        for person in people:
+            await person.write(stage.number, "hi")
+        rooms = [await stage.agent_reads("hi", person) for person in people]
+
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        said = [f"in the gap {turn}" for turn in range(3)]
+        for text in said:
+            for room in rooms:
+                await stage.agent_writes(room, text)
+        stage.rc.levers.add("chat.syncMessages", times=-1, delay=0.5)
+        stage.rc.refuse_sockets(False)
+        await stage.rc.until(lambda: any(session.subscriptions for session in stage.rc.hub.sessions))
+        async with asyncio.timeout(len(rooms) * 0.5 * 0.6):
+            for person in people:
+                await stage.customer_reads(said[-1], person)
+
+        assert [[one.text for one in person.received] for person in people] == [said] * len(people)
+
+
 async def test_a_command_typed_in_a_direct_room_during_a_gap_is_answered() -> None:
     async with staged() as stage:
         await stage.connect()

@@ -145,6 +145,16 @@ def test_the_image_holds_what_runs_and_is_nobody_s_root() -> None:
     assert "--require-hashes" in text("Dockerfile")
 
 
+def test_what_cannot_be_written_when_it_runs_is_compiled_before() -> None:
+    """Compiling everything anew would make each start a third longer."""
+    image, readme = text("Dockerfile"), text("README.md")
+    code = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()} - {"tests"}
+    found = [re.search(r"python -m compileall -q ([a-z ]+[a-z])", one) for one in (image, readme)]
+
+    assert [one and set(one[1].split()) for one in found] == [code, code]
+    assert image.index("compileall") > max(found.start() for found in re.finditer(r"^COPY (?!--)", image, re.M))
+
+
 def test_the_health_check_of_the_image_is_python_that_compiles() -> None:
     found = re.search(r'CMD (\["python", "-c".*\])', text("Dockerfile"))
     assert found is not None
