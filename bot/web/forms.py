@@ -25,11 +25,14 @@ from bot.translations import Translator
 from bot.web.guessing import Guesses
 from bot.web.pages import Pages
 from bot.web.posted import LARGEST, LARGEST_WITH_FILE, Posted, stored_file
+from bot.web.server import give_time
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 15.0
 """Seconds for which the page waits for the effect."""
+UPLOAD_TIME = 180.0
+"""Seconds for a page with a file: 17 MB at less than a megabit a second, and what is done with it."""
 SEAL, ACT, AGREED = "seal", "act", "agreed"
 
 
@@ -73,15 +76,23 @@ class Forms:
         if session is None or form is None:
             self._guesses.wrong(request)
             return self._message("page.unknown", 404)
+        if session.state == "open" and session.ticket_until <= self._clock.now():
+            return self._message("page.expired", 410)
+        return await self._as_it_is(request, form, session, session.problem)
+
+    async def _as_it_is(
+        self, request: web.Request, form: Form, session: FormSession, problem: Words | None = None, status: int = 200
+    ) -> web.Response:
+        """The form with what is stored of it."""
         if session.state != "open":
             return self._not_open(session)
-        if session.ticket_until <= self._clock.now() or self._sessions.is_over(session):
+        if self._sessions.is_over(session):
             return self._message("page.expired", 410)
         try:
             fields = await self._fields(form, session)
         except BotError as error:
             return self._message("page.not_now", 503, reason=explain(error))
-        return self._form(request, form, fields, session, wrong={"": session.problem} if session.problem else None)
+        return self._form(request, form, fields, session, wrong={"": problem} if problem else None, status=status)
 
     # --- POST ---
 
@@ -98,8 +109,13 @@ class Forms:
         if session is None or form is None:
             self._guesses.wrong(request)
             return self._message("page.unknown", 404)
-        async with Posted.read(request, LARGEST_WITH_FILE if form.upload else LARGEST) as posted:
-            return await self._take(request, form, session, posted)
+        if form.upload:
+            give_time(request, UPLOAD_TIME)
+        try:
+            async with Posted.read(request, LARGEST_WITH_FILE if form.upload else LARGEST) as posted:
+                return await self._take(request, form, session, posted)
+        except web.HTTPRequestEntityTooLarge:
+            return await self._as_it_is(request, form, session, Words("page.too_large"), 413)
 
     async def _take(self, request: web.Request, form: Form, session: FormSession, posted: Posted) -> web.Response:
         ticket = request.match_info["ticket"]
@@ -127,6 +143,8 @@ class Forms:
         if act == "cancel":
             session = self._sessions.touched(session).closed("cancelled")
             return await self._stored(replace(session, submission=_key(session)))
+        if act == "change":
+            return await self._as_it_is(request, form, await self._stored(session))
         try:
             fields = await self._fields(form, session)
         except BotError as error:
@@ -252,6 +270,7 @@ class Forms:
         return self._pages.page(
             "agree",
             form=form,
+            fields=fields,
             review=review,
             carried={**carried, AGREED: review.digest},
             seal=self._sessions.seal_of_page(request.match_info["ticket"]),

@@ -49,7 +49,7 @@ class Pages:
         """`Words` are texts of the catalogue, everything else is data and is escaped."""
         text = self._templates.get_template(f"{name}.html.j2").render(
             t=self._t,
-            say=self.say,
+            say=self._drawn,
             shown=shown,
             style=self._style,
             lang=self._t.language.replace("_", "-"),
@@ -78,6 +78,10 @@ class Pages:
             return self._t(value.key, **self._plain(value.values))
         return value.text if isinstance(value, Block) else value
 
+    def _drawn(self, value: Value) -> Markup:
+        """What is to be typed stands in backticks, as chats draw it; everything else is text."""
+        return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(self.say(value)))))  # noqa: S704 - escaped before
+
     def _plain(self, values: Mapping[str, Value]) -> dict[str, str | int]:
         return {name: self._set_apart(self.say(value)) for name, value in values.items()}
 
@@ -86,6 +90,7 @@ class Pages:
         return f"\u2068{value}\u2069" if isinstance(value, str) and self._t.right_to_left else value
 
 
+_TYPED = re.compile(r"`([^`\n]+)`")
 _MARKS = {"*": "strong", "_": "em", "~": "s"}
 _MARKED = re.compile(r"(?<![\w*_~])([*_~])(?=\S)([^\n]+?)(?<=\S)\1(?![\w*_~])")
 

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 LARGEST = 4 * 1024 * 1024
 LONGEST = 30.0
-"""Seconds that one request may take, slow clients included."""
+"""Seconds that one request may take, slow clients included, unless `give_time` allows more."""
+_END = web.RequestKey("end", asyncio.Timeout)
 
 
 CONNECTIONS: web.AppKey[Connections] = web.AppKey("connections", Connections)
@@ -48,6 +49,11 @@ def application(
     app.on_response_prepare.append(_finish)
     app.add_routes(routes)
     return app
+
+
+def give_time(request: web.Request, seconds: float) -> None:
+    """From now on, for somebody who is known: a file comes slowly from a phone. Strangers would hold places with it."""
+    request[_END].reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 @asynccontextmanager
@@ -149,7 +155,8 @@ async def _plain_failures(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     try:
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(LONGEST) as end:
+            request[_END] = end
             return await handler(request)
     except TimeoutError:
         return web.Response(status=408, text="too slow")

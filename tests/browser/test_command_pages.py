@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page
+from playwright.async_api import FilePayload, Page
 
 from bot.stage import Stage, link_in, staged
 from tests.browser.test_form_pages import NARROWEST_CONTRAST
@@ -70,10 +70,36 @@ async def test_a_number_is_edited_with_a_look_at_what_will_differ(chromium: Chro
     await page.click("button.first")
     assert "Welcome Message: Good day!" in await page.inner_text("main")
     assert await fits(page)
+    await page.get_by_role("button", name="Change something").click()
+    assert await page.input_value("#welcome_message") == "Good day!"
+    await page.fill("#welcome_message", "Good morning!")
+    await page.click("button.first")
+    assert "Welcome Message: Good morning!" in await page.inner_text("main")
     await page.click("button.first")
 
     assert "The details of +4915112345678 are saved." in await page.inner_text("main")
     assert complaints == []
+
+
+async def test_a_file_that_is_too_large_leaves_the_form_with_what_was_filled_in_before(
+    chromium: Chromium, stage: Stage
+) -> None:
+    page, _ = await fresh(chromium, 390, "light")
+    await page.goto(link_in(await stage.command(f"{CALL} send-template")))
+    await page.select_option("#template", "new_catalogue|en")
+    await page.fill("#recipients", stage.customer.phone)
+    await page.click("button.first")
+    await page.wait_for_selector("#header_media-file")
+    assert await page.get_attribute("#header_media-file", "accept") == "image/jpeg,image/png"
+    large = FilePayload(name="large.png", mimeType="image/png", buffer=bytes(20 * 1024 * 1024))
+    await page.set_input_files("#header_media-file", large)
+    await page.click("button.first")
+
+    await page.wait_for_selector("[role=alert]")
+    assert "Choose a smaller file" in await page.inner_text("[role=alert]")
+    assert await page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    assert await page.input_value("#recipients") == stage.customer.phone
+    assert await page.is_visible("#body_1")
 
 
 async def test_the_page_after_a_sign_up_works_as_a_popup_and_as_a_page(chromium: Chromium, stage: Stage) -> None:

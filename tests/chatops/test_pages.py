@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from bot.chatops.command import Command, Desk, Reply
-from bot.chatops.form import Answers, Field, Form, Opening, Option, Review
+from bot.chatops.form import TICKET, Answers, Field, Form, Opening, Option, Review
 from bot.errors import InvalidRequest, Unreachable
 from bot.web.guessing import MOST
 from tests.chatops.browser import Browser, working
@@ -183,6 +183,38 @@ async def test_replacing_another_system_takes_a_second_page(scene: Scene, browse
     assert ask.buttons[0][2] == "Connect all the same"
     assert scene.whatsapp.hooks[KEY][0].startswith("https://user")
     assert "is now connected" in (await browser.submit(address, ask)).text
+
+
+async def test_whoever_sees_a_mistake_before_confirming_goes_back_to_what_they_filled_in(
+    scene: Scene, browser: Browser
+) -> None:
+    """By a button of the page: the browser's own way back would ask whether to send everything once more."""
+    address, page = await opened(scene, browser)
+    scene.whatsapp.hooks[KEY] = ("https://old.example/hook", {})
+    ask = await browser.submit(address, page, **FILLED)
+    assert [label for _, _, label in ask.buttons] == ["Connect all the same", "Change something", "Cancel"]
+
+    back = await browser.submit(address, ask, "Change something")
+
+    assert back.status == 200
+    assert {name: back.fields[name] for name in NAMES} == {
+        **dict.fromkeys(NAMES, ""), "phone_number": PHONE, "department": "d2", "welcome_message": "Hello!\nAll",
+    }  # fmt: skip
+    assert "Saved; leave empty to keep it." in back.text
+    ask = await browser.submit(address, back, welcome_message="Good day!")
+    assert "is now connected" in (await browser.submit(address, ask)).text
+    number = await scene.registry.number(NUMBER)
+    assert number is not None
+    assert number.welcome_message == "Good day!"
+
+
+async def test_what_is_to_be_typed_is_set_off_from_the_sentence(scene: Scene, browser: Browser) -> None:
+    address, _ = await opened(scene, browser)
+    scene.clock.time += TICKET + 1
+
+    expired = await browser.open(address)
+
+    assert "Type <code>link</code> or the command again in Rocket.Chat" in expired.html
 
 
 async def test_agreement_to_replace_one_system_is_none_to_replace_another(scene: Scene, browser: Browser) -> None:

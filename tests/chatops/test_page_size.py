@@ -1,0 +1,59 @@
+"""Pages that are large, and pages that come slowly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from bot.chatops.command import Command, Desk
+from bot.chatops.form import Answers, Form, Opening, Uploaded
+from bot.web import server
+from commands import connect
+from tests.chatops.browser import Browser, served
+from tests.chatops.desk import PHONE, Scene
+from tests.chatops.steps import FILLED, opened
+
+
+async def test_what_is_too_large_is_answered_with_the_form(scene: Scene, browser: Browser) -> None:
+    address, page = await opened(scene, browser)
+    wrong = await browser.submit(address, page, **FILLED, offline_message="?" * 2000)
+
+    refused = await browser.submit(address, wrong, offline_message="?" * 100_000)
+
+    assert refused.status == 413
+    assert "nothing of this page was taken" in refused.text
+    assert refused.fields["phone_number"] == PHONE
+    assert "is now connected" in (await browser.submit(address, refused)).text
+    assert (await browser.submit(address, refused, offline_message="?" * 100_000)).status == 410
+
+
+async def _upload(_: Desk, __: Answers, file: Uploaded) -> str:
+    return file.name
+
+
+@pytest.mark.parametrize(("form", "status"), [(connect.FORM, 408), (replace(connect.FORM, upload=_upload), 422)])
+async def test_a_page_that_may_hold_a_file_has_more_time_to_come_from_a_slow_phone(
+    scene: Scene, form: Form, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def open_form(_: Desk, __: tuple[str, ...]) -> Opening:
+        return Opening(form)
+
+    scene.use(Command("connect", open_form, "connect.summary", forms=(form,)))
+    async with served(scene) as browser:
+        address, page = await opened(scene, browser)
+        body = urlencode({**page.fields, "phone_number": "?", "act": "submit"})
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for at in range(0, len(body), len(body) // 8):
+                yield body[at : at + len(body) // 8].encode()
+                await asyncio.sleep(0.1)
+
+        monkeypatch.setattr(server, "LONGEST", 0.3)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await browser.client.post(urlsplit(address).path, data=slowly(), headers=kind)
+
+        assert answer.status == status
