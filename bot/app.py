@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -21,45 +20,29 @@ from bot import VERSION
 from bot.chatops.command import House
 from bot.chatops.dispatcher import Dispatcher
 from bot.chatops.office import Office
-from bot.chatops.overheard import FormsFirst
 from bot.chatops.sessions import Sessions
 from bot.chatops.setup_channel import SetupChannel
-from bot.chatops.template_reports import TemplateReports
-from bot.chatops.voice import Voice
-from bot.config import App, Settings
+from bot.config import Settings
 from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
+from bot.handlers import Letters, handlers_of, letters_of
 from bot.metrics import Glance, Metrics, State
 from bot.model import VisitorToken
-from bot.ports import Clock, Handler, Kind
+from bot.ports import Clock
 from bot.relay import notices
-from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
 from bot.relay.api_token import api_token
 from bot.relay.audit import Audit
-from bot.relay.auto_messages import AutoMessages
 from bot.relay.conversations import Conversations
-from bot.relay.echoes import Echoes
-from bot.relay.events import Events
 from bot.relay.gestures import Gestures
-from bot.relay.inbound import Inbound
-from bot.relay.inbound_media import InboundMedia
 from bot.relay.listener import Listener
 from bot.relay.live_settings import LiveSettings
-from bot.relay.numbered_lists import NumberedLists
-from bot.relay.outbound import Outbound
-from bot.relay.outbound_media import OutboundMedia
 from bot.relay.overview import Link, Overview
+from bot.relay.own_reactions import OwnReactions
 from bot.relay.quotes import Quotes
-from bot.relay.spool import Spool
-from bot.relay.status_endpoint import StatusEndpoint
-from bot.relay.statuses import Statuses
-from bot.relay.targets import Targets
-from bot.relay.template_orders import Orders
-from bot.relay.template_sends import TemplateSends
-from bot.relay.templates import Templates
+from bot.relay.ticks import Ticks
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin
-from bot.translations import Translate, Translator, translator
+from bot.translations import Translator, translator
 from bot.web.auth_success import SignUps
 from bot.web.forms import Forms
 from bot.web.guessing import Guesses
@@ -80,15 +63,6 @@ GRACE = 10.0
 _clock: Clock = SystemClock()
 
 
-@dataclass(frozen=True)
-class Letters:
-    """What template messages need: their definitions, their way out, and where answers go."""
-
-    templates: Templates
-    orders: Orders
-    targets: Targets
-
-
 @asynccontextmanager
 async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bot]:
     """The whole bot while the block runs. It is ready when `bot.ready` is set; a part that dies ends the block."""
@@ -100,7 +74,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         t = translator(lambda: live.current.preferred_language)
         bot = Bot(settings, doors.journal)
 
-        letters = _letters(doors, live, clock, t)
+        letters = letters_of(doors, live, clock, t)
         conversations = Conversations(
             doors.journal,
             doors.workspace,
@@ -120,18 +94,30 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             workspace=doors.workspace,
             conversations=conversations,
             clock=clock,
-            bot_username=lambda: bot.account.username if bot.account else "",
+            bot_username=bot.username,
+            introduced=bot.introduced,
             setup_room=lambda: bot.setup_room,
             form_rooms=sessions.rooms,
         )
-        handlers = _handlers(
-            bot, doors, live, conversations=conversations, quotes=quotes, letters=letters, clock=clock, t=t
+        reactions = OwnReactions(doors.workspace, bot.username)
+        ticks = Ticks(doors.journal, reactions, clock, wanted=settings.rocketchat.status_reactions)
+        handlers = handlers_of(
+            bot,
+            doors,
+            live,
+            conversations=conversations,
+            quotes=quotes,
+            gestures=Gestures(doors.workspace, quotes, reactions, t),
+            letters=letters,
+            ticks=ticks,
+            clock=clock,
+            t=t,
         )
         worker = Worker(
             doors.journal,
             {**handlers, "audit": office.audit},
             clock,
-            notices.of_parked,
+            lambda entry, error: (*notices.of_parked(entry, error), *ticks.of_parked(entry, error)),
             watch=metrics.entry,
         )
         setup = SetupChannel(
@@ -217,9 +203,7 @@ def _routes(
         guesses=guesses,
         audit=office.audit,
     )
-    sign_ups = SignUps(
-        app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t, guesses=guesses
-    )
+    sign_ups = SignUps(app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t, guesses=guesses)
     health = HealthPages(bot.health, doors.vault.proof)
     routes = [route for part in (*parts, api, sign_ups, health) for route in part.routes()]
     return [*routes, *OpenApi(routes, version=VERSION, public_url=house.public_url).routes()]
@@ -244,102 +228,6 @@ def _metrics_page(bot: Bot, doors: Doors, metrics: Metrics, guesses: Guesses) ->
     server = bot.settings.server
     token = server.metrics_token.get_secret_value()
     return MetricsPage(text, token=token, public_url=server.public_url, guesses=guesses)
-
-
-def _letters(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> Letters:
-    return Letters(
-        templates=Templates(doors.registry, doors.whatsapp, clock, lambda: live.current, t),
-        orders=Orders(doors.journal, clock),
-        targets=Targets(doors.journal, doors.workspace, clock),
-    )
-
-
-def _handlers(
-    bot: Bot,
-    doors: Doors,
-    live: LiveSettings,
-    *,
-    conversations: Conversations,
-    quotes: Quotes,
-    letters: Letters,
-    clock: Clock,
-    t: Translate,
-) -> Mapping[Kind, Handler]:
-    def app() -> App:
-        return live.current
-
-    def from_file() -> bool:
-        return "message_status_endpoint_url" not in live.chosen
-
-    journal, registry, whatsapp = doors.journal, doors.registry, doors.whatsapp
-    endpoint = StatusEndpoint(
-        journal=journal,
-        workspace=doors.workspace,
-        outgoing=doors.outgoing,
-        clock=clock,
-        app=app,
-        private=from_file,
-    )
-    spool = Spool(bot.settings.storage.data_dir / "files")
-    media = InboundMedia(
-        journal=journal,
-        registry=registry,
-        workspace=doors.workspace,
-        whatsapp=whatsapp,
-        conversations=conversations,
-        spool=spool,
-        clock=clock,
-        app=app,
-        t=t,
-    )
-    numbered_lists = NumberedLists(journal, doors.workspace, conversations, t)
-    outbound = Outbound(
-        registry=registry,
-        journal=journal,
-        conversations=conversations,
-        whatsapp=whatsapp,
-        files=OutboundMedia(journal, doors.workspace, whatsapp, spool, app),
-        numbered_lists=numbered_lists,
-        endpoint=endpoint,
-        app=app,
-        t=t,
-    )
-    echoes = Echoes(
-        registry=registry,
-        journal=journal,
-        workspace=doors.workspace,
-        conversations=conversations,
-        quotes=quotes,
-        t=t,
-    )
-    gestures = Gestures(doors.workspace, quotes, lambda: bot.account.username if bot.account else "", t)
-    return {
-        "wa.message": Inbound(
-            registry=registry,
-            journal=journal,
-            conversations=conversations,
-            media=media,
-            quotes=quotes,
-            gestures=gestures,
-            numbered_lists=numbered_lists,
-            t=t,
-        ),
-        "wa.media": media,
-        "wa.status": Statuses(journal, endpoint),
-        "wa.other": Events(doors.journal, echoes, letters.templates),
-        "rc.message": FormsFirst(bot.answers_form, bot.chat, outbound),
-        "rc.closed": Closings(registry, journal, conversations),
-        "rc.edited": AgentEdits(journal, conversations),
-        "rc.reaction": AgentReactions(registry, journal, whatsapp),
-        "auto.message": AutoMessages(registry, journal, whatsapp, endpoint),
-        "status.callback": endpoint,
-        "template.send": TemplateSends(registry, journal, whatsapp, letters.targets, endpoint),
-        "template.order": letters.orders,
-        "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),
-        "chat.message": bot.chat,
-        "form.submit": bot.chat,
-        "notice": notices.Notices(doors.workspace, bot.known_setup_room, quotes, t),
-    }
 
 
 def _office(

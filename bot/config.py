@@ -51,6 +51,7 @@ class RocketChat(_Section):
     setup_channel: str = "omnichannel-whatsapp-cloud-api-setup"
     setup_members: Annotated[list[str], NoDecode] = []
     command_roles: Annotated[list[str], NoDecode] = ["admin", "livechat-manager"]
+    status_reactions: bool = True
 
     _lists = field_validator("setup_members", "command_roles", mode="before")(_names)
     _url = field_validator("url")(_address)

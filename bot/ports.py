@@ -50,7 +50,7 @@ class Clock(Protocol):
 Kind = Literal[
     "wa.message", "wa.media", "wa.status", "wa.other",
     "rc.message", "rc.closed", "rc.edited", "rc.reaction",
-    "chat.message", "form.submit", "notice", "auto.message", "status.callback",
+    "chat.message", "form.submit", "notice", "auto.message", "status.callback", "tick",
     "template.order", "template.send", "template.report", "audit",
 ]  # fmt: skip
 
@@ -78,6 +78,8 @@ class Entry:
     body: Json
     at_ms: int = 0
     source: str = ""
+    rest: float = 0.0
+    """Seconds before it may be worked on at first, at most an hour; what comes behind it in its lane waits with it."""
     seq: int = 0
     tries: int = 0
     """How often it was put back (`again`) so far."""
@@ -97,6 +99,8 @@ class Outcome:
     result: Json = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     conversation: Conversation | None = None
+    then: tuple[Entry, ...] = ()
+    """What follows from it, appended as `append` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +180,11 @@ class Journal(Protocol):
         settled all of its steps in the meantime, it is due at once.
         """
 
-    async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
+    async def park(self, entry: Entry, why: str, *notices: Entry, sure: bool = False) -> None:
         """A dead letter: out of its lane, body kept. The notices are appended in the same transaction.
 
-        When a status has settled in the meantime what was unsure, it waits again instead, without the notices."""
+        `sure`: what was handed over since `entry` was taken was not accepted, and is forgotten as in `again`. When a
+        status has settled in the meantime what was unsure, it waits again instead, without the notices."""
 
     async def release(self, entry: Entry) -> None:
         """Gives a held entry back untouched (graceful stop)."""
@@ -382,4 +387,3 @@ class Handler(Protocol):
     """What the worker calls for a kind of entry."""
 
     async def __call__(self, entry: Entry) -> Outcome: ...
-

@@ -282,6 +282,7 @@ url = "{settings.rocketchat.url}"
 username = "{settings.rocketchat.username}"
 password = "{settings.rocketchat.password.get_secret_value()}"
 setup_members = {json.dumps(settings.rocketchat.setup_members)}
+status_reactions = {json.dumps(settings.rocketchat.status_reactions)}
 
 [dialog360]
 base_url = "{settings.dialog360.base_url}"
@@ -308,6 +309,7 @@ async def staged(
     database_url: str = "",
     api_token: str = "",
     messages_per_second: int = 80,
+    status_reactions: bool = True,
     **app_settings: Any,
 ) -> AsyncIterator[Stage]:
     """Both sandboxes with people in them, and the started bot in between; `start=False`: not yet."""
@@ -319,7 +321,11 @@ async def staged(
         port = free_port()
         settings = Settings(
             rocketchat=RocketChat(
-                url=rc.url, username=BOT, password=SecretStr(PASSWORD), setup_members=["ada"]
+                url=rc.url,
+                username=BOT,
+                password=SecretStr(PASSWORD),
+                setup_members=["ada"],
+                status_reactions=status_reactions,
             ),
             dialog360=Dialog360(base_url=wa.url, messages_per_second=messages_per_second),
             server=Server(

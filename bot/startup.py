@@ -36,6 +36,8 @@ class Bot:
         self.ready = asyncio.Event()
         self.listener: Listener | None = None
         self.account: Account | None = None
+        self.introduced = asyncio.Event()
+        """Set with the account."""
         self.setup_room: RoomId | None = None
         self.dispatcher: Dispatcher | None = None
         self.awake = asyncio.Event()
@@ -88,6 +90,10 @@ class Bot:
             with suppress(TimeoutError):
                 await asyncio.wait_for(known.wait(), _START)
 
+    def username(self) -> str:
+        """Empty until Rocket.Chat has told it."""
+        return self.account.username if self.account else ""
+
     @property
     def connected(self) -> bool:
         return self.listener is not None and self.listener.connected
@@ -112,6 +118,7 @@ async def begin(
         try:
             me = await admin.me()
             bot.account = Account(str(me["_id"]), str(me["username"]))
+            bot.introduced.set()
             for step in first:
                 await step()
             bot.dispatcher = dispatcher(bot.account)

@@ -54,6 +54,7 @@ class Listener:
         conversations: Conversations,
         clock: Clock,
         bot_username: Callable[[], str],
+        introduced: asyncio.Event,
         setup_room: Callable[[], RoomId | None],
         form_rooms: Callable[[], Awaitable[list[RoomId]]],
     ) -> None:
@@ -63,6 +64,8 @@ class Listener:
         self._conversations = conversations
         self._clock = clock
         self._bot_username = bot_username
+        self._introduced = introduced
+        """Set once `bot_username` knows. Before, the bot's own reactions would be taken for an agent's."""
         self._afterwards = Afterwards(bot_username)
         self._setup_room = setup_room
         self._form_rooms = form_rooms
@@ -147,6 +150,7 @@ class Listener:
 
     async def _catch_up_for_ever(self) -> None:
         await self._catch_up_now.wait()
+        await self._introduced.wait()
         failed = 0
         while True:
             self._catch_up_now.clear()

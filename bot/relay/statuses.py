@@ -1,4 +1,4 @@
-"""What became of a message: recorded, never backwards, and a failure told to the agent.
+"""What became of a message: recorded, never backwards, shown on it (`ticks`), and a failure told to the agent.
 
 Statuses come in any order, twice, before the answer of the send is stored, and for messages of other systems on the
 same number (Meta: whatsapp/webhooks/reference/messages/status).
@@ -14,6 +14,7 @@ from bot.ports import Entry, Journal, Outcome
 from bot.relay import notices
 from bot.relay.handover import read_opaque
 from bot.relay.status_endpoint import StatusEndpoint
+from bot.relay.ticks import Ticks
 from bot.whatsapp import parse
 from bot.whatsapp.error_codes import from_wire
 
@@ -32,9 +33,10 @@ def later(now: str, new: str) -> str:
 class Statuses:
     """Handler of `wa.status` entries."""
 
-    def __init__(self, journal: Journal, endpoint: StatusEndpoint) -> None:
+    def __init__(self, journal: Journal, endpoint: StatusEndpoint, ticks: Ticks) -> None:
         self._journal = journal
         self._endpoint = endpoint
+        self._ticks = ticks
 
     async def __call__(self, entry: Entry) -> Outcome:
         if entry.body.get("field") == "calls":
@@ -58,7 +60,7 @@ class Statuses:
             quiet = pair.entry.startswith(QUIET) or (pair.entry.startswith("welcome:") and not pair.room)
             if not quiet:
                 await self._journal.append(notices.failed_later(entry, pair, error))
-        return Outcome(result, pairs=(_with(pair, state, status.at),))
+        return Outcome(result, pairs=(_with(pair, state, status.at),), then=self._ticks.of_status(pair, state))
 
     async def _early_or_foreign(self, entry: Entry, status: Status) -> Outcome:
         ours = read_opaque(status.opaque)

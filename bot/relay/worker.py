@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from bot.errors import BotError
+from bot.errors import BotError, Busy, Refused
 from bot.logs import about
 from bot.ports import Clock, Entry, Handler, Journal, Kind
 from bot.relay.masking import masked, place_of
@@ -142,11 +142,12 @@ class Worker:
         except Exception as bug:
             log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, place_of(bug))
             notices = ()
+        sure = isinstance(error, Refused | Busy)
         try:
-            await _to_the_end(self._journal.park(entry, why, *notices))
+            await _to_the_end(self._journal.park(entry, why, *notices, sure=sure))
         except (TypeError, ValueError) as bug:
             log.error("%s: nobody is told of it: %s %s", masked(entry.key), type(bug).__name__, place_of(bug))
-            await _to_the_end(self._journal.park(entry, why))
+            await _to_the_end(self._journal.park(entry, why, sure=sure))
 
 
 def _tell(entry: Entry, error: Exception, decision: Decision) -> None:

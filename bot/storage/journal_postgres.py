@@ -145,18 +145,19 @@ class PostgresJournal:
         result = written(outcome.result)
         sealed = self._sealed(outcome.conversation) if outcome.conversation else None
         now, pairs = self._clock.now(), outcome.pairs
+        then = [tables.row_of(one, now) for one in outcome.then]
         await self._close(
-            entry, lambda db: tables.done(db, self._bot, entry, result, now, pairs=pairs, sealed=sealed)
+            entry, lambda db: tables.done(db, self._bot, entry, result, now, pairs=pairs, sealed=sealed, then=then)
         )
 
     async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
         due, why = self._clock.now() + after, plain(why)
         await self._close(entry, lambda db: tables.again(db, self._bot, entry, due, why, confirm=confirm))
 
-    async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
+    async def park(self, entry: Entry, why: str, *notices: Entry, sure: bool = False) -> None:
         now, why = self._clock.now(), plain(why)
         rows = [tables.row_of(notice, now) for notice in notices]
-        await self._close(entry, lambda db: tables.park(db, self._bot, entry, why, rows, now=now))
+        await self._close(entry, lambda db: tables.park(db, self._bot, entry, why, rows, now=now, sure=sure))
 
     async def release(self, entry: Entry) -> None:
         await self._change(self._give_back(entry))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bot.model import Pair
 from bot.ports import Entry, Step
 from bot.storage.journal_rows import Values, entry_of, new_values, pair_values, steps_of, steps_text, storable
-from bot.storage.journal_tables import NEVER, Sealed
+from bot.storage.journal_tables import NEVER, Sealed, without_refused
 from bot.storage.postgres_schema import TALLY_SHARDS
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ _COUNT = f"UPDATE tally SET {{}} WHERE shard = pg_backend_pid() % {TALLY_SHARDS}
 APPEND = f"""
     WITH given AS MATERIALIZED (
         SELECT nextval('arrivals') AS seq, g.*
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::double precision[])
-        WITH ORDINALITY AS g (key, lane, kind, source, at_ms, body, first_at, n)
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::double precision[],
+            $8::double precision[])
+        WITH ORDINALITY AS g (key, lane, kind, source, at_ms, body, due, first_at, n)
     ), fresh AS (
-        INSERT INTO entries (seq, key, lane, kind, source, at_ms, body, first_at)
-        SELECT seq, key, lane, kind, source, at_ms, body, first_at FROM given ORDER BY key, n
-        ON CONFLICT (key) DO NOTHING RETURNING seq, lane, at_ms, first_at
+        INSERT INTO entries (seq, key, lane, kind, source, at_ms, body, due, first_at)
+        SELECT seq, key, lane, kind, source, at_ms, body, due, first_at FROM given ORDER BY key, n
+        ON CONFLICT (key) DO NOTHING RETURNING seq, lane, at_ms, due, first_at
     ), shown AS (
         INSERT INTO lanes (lane, seq, begun, at_ms, delayed, since)
-        SELECT DISTINCT ON (lane) lane, seq, false, at_ms, false, first_at FROM fresh ORDER BY lane, at_ms, seq
+        SELECT DISTINCT ON (lane) lane, seq, false, at_ms, due > 0, CASE WHEN due > 0 THEN due ELSE first_at END
+        FROM fresh ORDER BY lane, at_ms, seq
         ON CONFLICT (lane) DO UPDATE SET {_TAKES_PLACE} WHERE {_IN_FRONT}
     ), counted AS (
         {_COUNT.format("waiting = waiting + (SELECT count(*) FROM fresh)")}
@@ -126,9 +128,10 @@ def plain(text: str) -> str:
 
 
 def row_of(entry: Entry, now: float) -> Values:
-    """key, lane, kind, source, at_ms, body, first_at. The body is JSON, which spells such characters out itself."""
-    values = (without_nul(value) if isinstance(value, str) else value for value in new_values(entry))
-    return (*values, now)
+    """key, lane, kind, source, at_ms, body, due, first_at. The body is JSON, which spells out such characters."""
+    *values, rest = new_values(entry)
+    texts = (without_nul(value) if isinstance(value, str) else value for value in values)
+    return (*texts, now + rest if rest > 0 else 0.0, now)
 
 
 async def append(db: Db, rows: Sequence[Values]) -> list[int]:
@@ -195,7 +198,15 @@ async def progress(db: Db, bot: int, entry: Entry, part: int, step: Step) -> boo
 
 
 async def done(
-    db: Db, bot: int, entry: Entry, result: str, now: float, *, pairs: Sequence[Pair], sealed: Sealed | None
+    db: Db,
+    bot: int,
+    entry: Entry,
+    result: str,
+    now: float,
+    *,
+    pairs: Sequence[Pair],
+    sealed: Sealed | None,
+    then: Sequence[Values],
 ) -> bool:
     if await _hold(db, bot, entry) is None:
         return False
@@ -210,6 +221,7 @@ async def done(
         await remember(db, sealed)
     await _show_head(db, entry.lane, free=True)
     await db.execute(_COUNT.format("waiting = waiting - 1, done = done + 1"))
+    await append(db, then)
     return True
 
 
@@ -217,8 +229,8 @@ async def again(db: Db, bot: int, entry: Entry, due: float, why: str, *, confirm
     steps = await _hold(db, bot, entry)
     if steps is None:
         return False
-    if not confirm:  # what was handed over before this look, without an answer, stays unsure all the same
-        steps = {part: step for part, step in steps.items() if step.state == "out" or part in entry.steps}
+    if not confirm:
+        steps = without_refused(steps, entry)
     unsure = any(step.state == "handed" for step in steps.values())
     if confirm and steps and not unsure:
         due, confirm = 0.0, False  # a status has settled it in the meantime
@@ -231,15 +243,17 @@ async def again(db: Db, bot: int, entry: Entry, due: float, why: str, *, confirm
     return True
 
 
-async def park(db: Db, bot: int, entry: Entry, why: str, notices: Sequence[Values], *, now: float) -> bool:
+async def park(db: Db, bot: int, entry: Entry, why: str, notices: Sequence[Values], *, now: float, sure: bool) -> bool:
     steps = await _hold(db, bot, entry)
     if steps is None:
         return False
     if any(step.state == "handed" and steps[part].state == "out" for part, step in entry.steps.items()):
         return await again(db, bot, entry, 0.0, why, confirm=True)  # a status has settled it in the meantime
+    kept = steps_text(without_refused(steps, entry) if sure else steps)
     await db.execute(
-        "UPDATE entries SET state = 'dead', begun = false, due = 0, why = $2, closed_at = $3 WHERE seq = $1",
-        entry.seq, why, now,
+        "UPDATE entries SET state = 'dead', begun = false, due = 0, why = $2, closed_at = $3, steps = $4 "
+        "WHERE seq = $1",
+        entry.seq, why, now, without_nul(kept),
     )  # fmt: skip
     await _show_head(db, entry.lane, free=True)
     await db.execute(_COUNT.format("waiting = waiting - 1, dead = dead + 1"))

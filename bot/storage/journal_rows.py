@@ -46,7 +46,7 @@ def written(value: Mapping[str, Any]) -> str:
 
 
 def new_values(entry: Entry) -> Values:
-    """key, lane, kind, source, at_ms, body."""
+    """key, lane, kind, source, at_ms, body, rest."""
     return (
         storable(entry.key),
         storable(entry.lane),
@@ -54,6 +54,7 @@ def new_values(entry: Entry) -> Values:
         storable(entry.source),
         max(-_INT64, min(int(entry.at_ms), _INT64)),
         written(entry.body),
+        float(entry.rest),
     )
 
 

@@ -141,19 +141,17 @@ class SqliteJournal:
     async def done(self, entry: Entry, outcome: Outcome) -> None:
         result = written(outcome.result)
         sealed = self._sealed(outcome.conversation) if outcome.conversation else None
-        now = self._clock.now()
-        await self._close(entry, lambda db: tables.done(db, entry, result, now, pairs=outcome.pairs, sealed=sealed))
+        now, pairs, then = self._clock.now(), outcome.pairs, [new_values(one) for one in outcome.then]
+        await self._close(entry, lambda db: tables.done(db, entry, result, now, pairs=pairs, sealed=sealed, then=then))
 
     async def again(self, entry: Entry, after: float, why: str, *, confirm: bool = False) -> None:
         due = self._clock.now() + after
         why = storable(why)
-        await self._written(
-            lambda db: tables.again(db, entry, due, why, confirm=confirm), lambda _: self._free(entry)
-        )
+        await self._written(lambda db: tables.again(db, entry, due, why, confirm=confirm), lambda _: self._free(entry))
 
-    async def park(self, entry: Entry, why: str, *notices: Entry) -> None:
+    async def park(self, entry: Entry, why: str, *notices: Entry, sure: bool = False) -> None:
         rows, why, now = [new_values(notice) for notice in notices], storable(why), self._clock.now()
-        await self._close(entry, lambda db: tables.park(db, entry, why, rows, now))
+        await self._close(entry, lambda db: tables.park(db, entry, why, rows, now, sure=sure))
 
     async def release(self, entry: Entry) -> None:
         self._free(entry)

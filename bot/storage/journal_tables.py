@@ -61,13 +61,13 @@ class Sealed:
 
 
 def append(db: sqlite3.Connection, rows: Sequence[Values], now: float) -> int:
-    """Rows are key, lane, kind, source, at_ms, body."""
+    """Rows are key, lane, kind, source, at_ms, body, rest."""
     fresh = [
         row for row in rows
         if db.execute(
-            "INSERT INTO entries (key, lane, kind, source, at_ms, body, first_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "INSERT INTO entries (key, lane, kind, source, at_ms, body, due, first_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (key) DO NOTHING",
-            (*row, now),
+            (*row[:-1], now + row[-1] if row[-1] > 0 else 0.0, now),
         ).rowcount
     ]  # fmt: skip
     for lane in dict.fromkeys(row[1] for row in fresh):
@@ -116,7 +116,14 @@ def progress(db: sqlite3.Connection, entry: Entry, part: int, step: Step) -> Non
 
 
 def done(
-    db: sqlite3.Connection, entry: Entry, result: str, now: float, *, pairs: Sequence[Pair], sealed: Sealed | None
+    db: sqlite3.Connection,
+    entry: Entry,
+    result: str,
+    now: float,
+    *,
+    pairs: Sequence[Pair],
+    sealed: Sealed | None,
+    then: Sequence[Values],
 ) -> bool:
     changed = db.execute(
         "UPDATE entries SET state = 'done', lane = '', body = NULL, begun = 0, tries = 0, confirming = 0, due = 0, "
@@ -130,13 +137,14 @@ def done(
     if sealed is not None:
         remember(db, sealed)
     show_head(db, entry.lane)
+    append(db, then, now)
     return True
 
 
 def again(db: sqlite3.Connection, entry: Entry, due: float, why: str, *, confirm: bool) -> None:
     steps = _steps(db, entry)
-    if not confirm:  # what was handed over before this look, without an answer, stays unsure all the same
-        steps = {part: step for part, step in steps.items() if step.state == "out" or part in entry.steps}
+    if not confirm:
+        steps = without_refused(steps, entry)
     unsure = any(step.state == "handed" for step in steps.values())
     if confirm and steps and not unsure:
         due, confirm = 0.0, False  # a status has settled it in the meantime
@@ -147,15 +155,21 @@ def again(db: sqlite3.Connection, entry: Entry, due: float, why: str, *, confirm
     show_head(db, entry.lane)
 
 
-def park(db: sqlite3.Connection, entry: Entry, why: str, notices: Sequence[Values], now: float) -> bool:
+def without_refused(steps: Mapping[int, Step], entry: Entry) -> dict[int, Step]:
+    """What was handed over before this look, without an answer, stays unsure all the same."""
+    return {part: step for part, step in steps.items() if step.state == "out" or part in entry.steps}
+
+
+def park(db: sqlite3.Connection, entry: Entry, why: str, notices: Sequence[Values], now: float, *, sure: bool) -> bool:
     """False: a status has settled in the meantime what was unsure, so it waits again instead."""
     steps = _steps(db, entry)
     if any(step.state == "handed" and steps[part].state == "out" for part, step in entry.steps.items()):
         again(db, entry, 0.0, why, confirm=True)
         return False
+    kept = without_refused(steps, entry) if sure else steps
     db.execute(
-        "UPDATE entries SET state = 'dead', begun = 0, due = 0, why = ?, closed_at = ? WHERE seq = ?",
-        (why, now, entry.seq),
+        "UPDATE entries SET state = 'dead', begun = 0, due = 0, why = ?, closed_at = ?, steps = ? WHERE seq = ?",
+        (why, now, steps_text(kept), entry.seq),
     )
     show_head(db, entry.lane)
     append(db, notices, now)

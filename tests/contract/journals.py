@@ -87,8 +87,8 @@ class PostgresStore:
 STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore, "postgres": PostgresStore}
 
 
-def entry(key: str, lane: str = "lane", at_ms: int = 0, **body: object) -> Entry:
-    return Entry(key=key, lane=lane, kind="wa.message", body=body, at_ms=at_ms, source="4915112345678")
+def entry(key: str, lane: str = "lane", at_ms: int = 0, *, rest: float = 0.0, **body: object) -> Entry:
+    return Entry(key=key, lane=lane, kind="wa.message", body=body, at_ms=at_ms, source="4915112345678", rest=rest)
 
 
 async def keys(journal: Journal, limit: int = 100) -> list[str]:

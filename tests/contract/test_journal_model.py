@@ -16,6 +16,14 @@ from tests.contract.journals import STORES, ManualClock, entry
 
 KEYS = [f"k{n}" for n in range(12)]
 LANES = ["A", "B", "C"]
+New = tuple[str, str, int, int]
+"""Key, lane, at_ms, rest."""
+NEW = st.tuples(st.sampled_from(KEYS), st.sampled_from(LANES), st.integers(0, 3), st.sampled_from([0, 0, 2]))
+
+
+def made(new: New) -> Entry:
+    key, lane, at_ms, rest = new
+    return entry(key, lane, at_ms, rest=rest)
 
 
 @dataclass
@@ -76,17 +84,19 @@ class Machine(RuleBasedStateMachine):
 
     # --- what happens ---
 
-    @rule(what=st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(LANES), st.integers(0, 3)), max_size=4))
-    def append(self, what: list[tuple[str, str, int]]) -> None:
-        new = self.runner.run(self.journal.append(*(entry(key, lane, at_ms) for key, lane, at_ms in what)))
+    @rule(what=st.lists(NEW, max_size=4))
+    def append(self, what: list[New]) -> None:
+        assert self.runner.run(self.journal.append(*map(made, what))) == self.entered(what)
 
+    def entered(self, what: list[New]) -> int:
         expected = 0
-        for key, lane, at_ms in what:
+        for key, lane, at_ms, rest in what:
             if key not in self.known:
                 self.arrived += 1
                 expected += 1
-                self.known[key] = Waits(key, lane, (at_ms, self.arrived))
-        assert new == expected
+                due = self.clock.now() + rest if rest else 0.0
+                self.known[key] = Waits(key, lane, (at_ms, self.arrived), due=due)
+        return expected
 
     @rule(limit=st.integers(1, 4))
     def heads(self, limit: int) -> None:
@@ -113,13 +123,14 @@ class Machine(RuleBasedStateMachine):
         known.begun = True
 
     @precondition(lambda self: self.held)
-    @rule(number=st.integers(0, 2))
-    def done(self, number: int) -> None:
+    @rule(number=st.integers(0, 2), then=st.lists(NEW, max_size=2))
+    def done(self, number: int, then: list[New]) -> None:
         taken, known = self.pick(number)
-        self.runner.run(self.journal.done(taken, Outcome({"key": taken.key})))
+        self.runner.run(self.journal.done(taken, Outcome({"key": taken.key}, then=tuple(map(made, then)))))
 
         known.state = "done"
         self.let_go(taken)
+        self.entered(then)
 
     @precondition(lambda self: self.held)
     @rule(number=st.integers(0, 2), after=st.integers(0, 3), confirm=st.booleans())
@@ -128,9 +139,12 @@ class Machine(RuleBasedStateMachine):
         self.runner.run(self.journal.again(taken, after, "why", confirm=confirm))
 
         if not confirm:
-            known.steps = {n: s for n, s in known.steps.items() if s == "out" or n in known.taken_with}
+            self.forget_refused(known)
         self.put_back(known, after, confirm)
         self.let_go(taken)
+
+    def forget_refused(self, known: Waits) -> None:
+        known.steps = {n: s for n, s in known.steps.items() if s == "out" or n in known.taken_with}
 
     def put_back(self, known: Waits, after: float, confirm: bool) -> None:
         unsure = "handed" in known.steps.values()
@@ -140,15 +154,17 @@ class Machine(RuleBasedStateMachine):
         known.confirming = (confirm and not settled) or (known.confirming and unsure)
 
     @precondition(lambda self: self.held)
-    @rule(number=st.integers(0, 2))
-    def park(self, number: int) -> None:
+    @rule(number=st.integers(0, 2), sure=st.booleans())
+    def park(self, number: int, sure: bool) -> None:
         taken, known = self.pick(number)
-        self.runner.run(self.journal.park(taken, "why"))
+        self.runner.run(self.journal.park(taken, "why", sure=sure))
 
         if any(was == "handed" and known.steps[part] == "out" for part, was in known.taken_with.items()):
             self.put_back(known, 0.0, True)
         else:
             known.state, known.begun = "dead", False
+            if sure:
+                self.forget_refused(known)
         self.let_go(taken)
 
     @precondition(lambda self: self.held)

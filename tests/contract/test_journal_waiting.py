@@ -58,6 +58,30 @@ async def test_waiting_ends_when_the_next_entry_becomes_due(journal: Journal, cl
     assert await keys(journal) == ["b"]
 
 
+async def test_an_entry_that_rests_at_first_is_not_taken_before_and_wakes_who_waits(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.append(entry("a"))
+    await journal.done(await take(journal, "a"), Outcome(then=(entry("b", rest=30), entry("c"))))
+    await nothing_due(journal)
+    waiting = asyncio.create_task(journal.wait(1000))
+    await clock.asleep()
+    assert (await journal.find("b") or pytest.fail("lost")).due == NOON + 30
+
+    clock.advance(30)
+
+    await waiting
+    await journal.done(await take(journal, "b"), DONE)
+    assert await keys(journal) == ["c"]
+
+
+async def test_a_clock_that_goes_back_lets_nothing_rest_for_ever(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a", rest=60))
+    clock.advance(-30 * 86400)
+
+    assert await keys(journal) == ["a"]
+
+
 async def test_waiting_ends_with_its_timeout(journal: Journal, clock: ManualClock) -> None:
     await nothing_due(journal)
     waiting = asyncio.create_task(journal.wait(60))

@@ -10,10 +10,12 @@ import pytest
 
 from bot.errors import Trouble
 from bot.model import ContactId, MessageId, NumberId, Pair, RoomId, Wamid
-from bot.ports import Entry, Outcome, Step
+from bot.ports import Entry, Outcome, Step, Workspace
 from bot.relay.handover import opaque_name
+from bot.relay.own_reactions import OwnReactions
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.statuses import Statuses
+from bot.relay.ticks import Ticks
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.secrets import Vault
 from tests.contract.journals import ManualClock
@@ -46,7 +48,8 @@ async def test_its_message_may_be_done_between_two_looks(journal: Interleaved) -
 
     item = {"id": "w1", "status": "read", "timestamp": "5", "biz_opaque_callback_data": opaque_name("rc:m1", 0)}
     status = Entry("st:w1:read", "st:4915:w1", "wa.status", {"item": item, "at": 5}, source="4915", tries=9)
-    statuses = Statuses(journal, cast(StatusEndpoint, Endpoint()))
+    ticks = Ticks(journal, OwnReactions(cast(Workspace, None), lambda: ""), ManualClock(), wanted=True)
+    statuses = Statuses(journal, cast(StatusEndpoint, Endpoint()), ticks)
     await journal.append(Entry("rc:m1", "out:r1", "rc.message", {}))
     [sent] = await journal.heads(1)
     await journal.progress(sent, 0, Step("handed"))

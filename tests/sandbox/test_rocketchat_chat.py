@@ -196,6 +196,38 @@ async def test_reactions_toggle_unless_told_and_vanish_with_the_last() -> None:
         assert (status, answer["error"]) == (400, "Invalid emoji provided. [error-not-allowed]")
 
 
+async def test_a_reaction_that_is_taken_back_where_there_is_none_is_set() -> None:
+    """setReaction compares undefined with false; with another reaction there it compares false with false."""
+    async with workspace() as w:
+        rid = await setup_channel(w, "anna")
+        message = await w.rc.write(w.anna, rid, "done?")
+        assert message
+        for code in ("eyes", "x"):
+            await w.as_bot.ok("POST", "chat.react", {"messageId": message["_id"], "emoji": code, "shouldReact": False})
+        assert w.rc.messages(rid)[0]["reactions"] == {":eyes:": {"usernames": ["wa.bot"]}}
+
+
+async def test_who_may_not_react_is_told_in_the_servers_words() -> None:
+    async with workspace() as w:
+        rid = await setup_channel(w, "anna")
+        message = await w.rc.write(w.anna, rid, "done?")
+        assert message
+        body = {"messageId": message["_id"], "emoji": "eyes", "shouldReact": True}
+        w.rc.rooms[rid] |= {"ro": True}
+        w.rc.core.world.permissions["post-readonly"] = set()
+        assert await w.as_bot.post("chat.react", body) == (
+            400,
+            {"success": False, "error": "You can't send messages because the room is readonly."},
+        )
+        w.rc.rooms[rid] |= {"reactWhenReadOnly": True, "muted": ["wa.bot"]}
+        status, answer = await w.as_bot.post("chat.react", body)
+        assert (status, answer["errorType"]) == (400, "error-not-allowed")
+        said = await w.rc.write(w.anna, w.rc.direct_room(w.anna, w.root), "between us")
+        assert said
+        status, answer = await w.as_bot.post("chat.react", {**body, "messageId": said["_id"]})
+        assert (status, answer["errorType"]) == (400, "not-authorized")
+
+
 async def test_a_reply_to_a_reply_hangs_below_the_root_and_the_root_counts() -> None:
     async with workspace() as w:
         rid = await setup_channel(w, "anna")

@@ -20,6 +20,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.startup",),
     ("bot.doors",),
     ("bot.doctor",),
+    ("bot.handlers",),
     ("bot.app",),
     ("bot.stage",),
     ("bot.demo",),

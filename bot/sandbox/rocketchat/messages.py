@@ -17,7 +17,7 @@ from bot.sandbox.rocketchat import text
 from bot.sandbox.rocketchat.access import can_access, room_to_write
 from bot.sandbox.rocketchat.attachments import check_message
 from bot.sandbox.rocketchat.state import User, World
-from bot.sandbox.rocketchat.wire import Doc, MeteorError, new_id
+from bot.sandbox.rocketchat.wire import Doc, MeteorError, PlainError, new_id
 
 NORMALIZE_CRASH = "Cannot read properties of undefined (reading 'starred')"
 """What chat.sendMessage answers (400) when the `_id` was already taken: nothing was inserted, nothing to normalise."""
@@ -243,26 +243,31 @@ class Messages:
     # --- reacting -----------------------------------------------------------------------------------------------
 
     def react(self, user: User, message: Doc, name: str, should: bool | None = None) -> None:
-        """setReaction: without `should` it toggles. The last one gone takes the field away."""
+        """setReaction: without `should` it toggles. The last one gone takes the field away.
+
+        On a message without reactions, `userAlreadyReacted` is undefined, which equals no `should`: a false one sets
+        the reaction (8.3; older servers did nothing)."""
         code = f":{name.replace(':', '')}:"
         if not emoji.is_emoji(emoji.emojize(code, language="alias")):
             raise MeteorError("error-not-allowed", "Invalid emoji provided.", {"method": "setReaction"})
-        room = self.world.rooms[message["rid"]]
+        room, reactions = self.world.rooms[message["rid"]], message.get("reactions")
+        names: list[str] = (reactions or {}).get(code, {}).get("usernames", [])
+        there = user.username in names
+        if should is not None and should == there and not (reactions is None and not should):
+            return
         if not can_access(self.world, room, user.id):
-            raise MeteorError("error-not-allowed", "Not allowed", {"method": "setReaction"})
+            raise MeteorError("not-authorized", "Not Authorized", {"method": "setReaction"})
+        if user.username in room.get("muted", ()):
+            raise MeteorError("error-not-allowed", "You have been muted", {"rid": room["_id"]})
         if (
             room.get("ro")
             and not room.get("reactWhenReadOnly")
             and not self.world.allows(user.id, "post-readonly", room["_id"])
+            and user.username not in room.get("unmuted", ())
         ):
-            raise MeteorError("error-not-allowed", "You can't send messages because the room is readonly.")
-        reactions: dict[str, Doc] = message.get("reactions", {})
-        names: list[str] = reactions.get(code, {}).get("usernames", [])
-        there = user.username in names
-        if should is not None and should == there:
-            return
+            raise PlainError("You can't send messages because the room is readonly.")
         names = [each for each in names if each != user.username] if there else [*names, user.username]
-        reactions = {**reactions, code: {"usernames": names}}
+        reactions = {**(reactions or {}), code: {"usernames": names}}
         message["reactions"] = {key: value for key, value in reactions.items() if value["usernames"]}
         if not message["reactions"]:
             del message["reactions"]

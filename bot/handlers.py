@@ -1,0 +1,144 @@
+"""Which handler does which kind of entry, and what the handlers are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.chatops.overheard import FormsFirst
+from bot.chatops.template_reports import TemplateReports
+from bot.chatops.voice import Voice
+from bot.config import App
+from bot.doors import Doors
+from bot.ports import Clock, Handler, Kind
+from bot.relay import notices
+from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
+from bot.relay.auto_messages import AutoMessages
+from bot.relay.conversations import Conversations
+from bot.relay.echoes import Echoes
+from bot.relay.events import Events
+from bot.relay.gestures import Gestures
+from bot.relay.inbound import Inbound
+from bot.relay.inbound_media import InboundMedia
+from bot.relay.live_settings import LiveSettings
+from bot.relay.numbered_lists import NumberedLists
+from bot.relay.outbound import Outbound
+from bot.relay.outbound_media import OutboundMedia
+from bot.relay.quotes import Quotes
+from bot.relay.spool import Spool
+from bot.relay.status_endpoint import StatusEndpoint
+from bot.relay.statuses import Statuses
+from bot.relay.targets import Targets
+from bot.relay.template_orders import Orders
+from bot.relay.template_sends import TemplateSends
+from bot.relay.templates import Templates
+from bot.relay.ticks import Ticks
+from bot.startup import Bot
+from bot.translations import Translate
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What template messages need: their definitions, their way out, and where answers go."""
+
+    templates: Templates
+    orders: Orders
+    targets: Targets
+
+
+def letters_of(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> Letters:
+    return Letters(
+        templates=Templates(doors.registry, doors.whatsapp, clock, lambda: live.current, t),
+        orders=Orders(doors.journal, clock),
+        targets=Targets(doors.journal, doors.workspace, clock),
+    )
+
+
+def handlers_of(
+    bot: Bot,
+    doors: Doors,
+    live: LiveSettings,
+    *,
+    conversations: Conversations,
+    quotes: Quotes,
+    gestures: Gestures,
+    letters: Letters,
+    ticks: Ticks,
+    clock: Clock,
+    t: Translate,
+) -> Mapping[Kind, Handler]:
+    def app() -> App:
+        return live.current
+
+    def from_file() -> bool:
+        return "message_status_endpoint_url" not in live.chosen
+
+    journal, registry, whatsapp = doors.journal, doors.registry, doors.whatsapp
+    endpoint = StatusEndpoint(
+        journal=journal,
+        workspace=doors.workspace,
+        outgoing=doors.outgoing,
+        clock=clock,
+        app=app,
+        private=from_file,
+    )
+    spool = Spool(bot.settings.storage.data_dir / "files")
+    media = InboundMedia(
+        journal=journal,
+        registry=registry,
+        workspace=doors.workspace,
+        whatsapp=whatsapp,
+        conversations=conversations,
+        spool=spool,
+        clock=clock,
+        app=app,
+        t=t,
+    )
+    numbered_lists = NumberedLists(journal, doors.workspace, conversations, t)
+    outbound = Outbound(
+        registry=registry,
+        journal=journal,
+        conversations=conversations,
+        whatsapp=whatsapp,
+        files=OutboundMedia(journal, doors.workspace, whatsapp, spool, app),
+        numbered_lists=numbered_lists,
+        endpoint=endpoint,
+        app=app,
+        t=t,
+    )
+    echoes = Echoes(
+        registry=registry,
+        journal=journal,
+        workspace=doors.workspace,
+        conversations=conversations,
+        quotes=quotes,
+        t=t,
+    )
+    return {
+        "wa.message": Inbound(
+            registry=registry,
+            journal=journal,
+            conversations=conversations,
+            media=media,
+            quotes=quotes,
+            gestures=gestures,
+            numbered_lists=numbered_lists,
+            t=t,
+        ),
+        "wa.media": media,
+        "wa.status": Statuses(journal, endpoint, ticks),
+        "wa.other": Events(doors.journal, echoes, letters.templates),
+        "rc.message": FormsFirst(bot.answers_form, bot.chat, outbound),
+        "rc.closed": Closings(registry, journal, conversations),
+        "rc.edited": AgentEdits(journal, conversations),
+        "rc.reaction": AgentReactions(registry, journal, whatsapp),
+        "auto.message": AutoMessages(registry, journal, whatsapp, endpoint),
+        "status.callback": endpoint,
+        "tick": ticks,
+        "template.send": TemplateSends(registry, journal, whatsapp, letters.targets, endpoint),
+        "template.order": letters.orders,
+        "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),
+        "chat.message": bot.chat,
+        "form.submit": bot.chat,
+        "notice": notices.Notices(doors.workspace, bot.known_setup_room, quotes, t),
+    }
