@@ -45,6 +45,13 @@ class Number:
     conversation_finished_message: str = ""
     offline_message: str = ""
     connected_at: float = 0.0
+    disconnected_at: float = 0.0
+    """Unless it is 0, only the address is remembered: 360Dialog goes on delivering to it."""
+
+
+DAYS_KEPT = 7
+"""For so long after a number was disconnected, what 360Dialog delivers for it is stored, and shown if it is connected
+again: as long as 360Dialog would go on delivering what is not taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,12 +256,17 @@ class Journal(Protocol):
 class Registry(Protocol):
     """Few documents, slow change: connected numbers, form sessions, small facts. Secrets are sealed inside."""
 
-    async def numbers(self) -> list[Number]: ...
+    async def numbers(self) -> list[Number]:
+        """Without those that were disconnected."""
 
-    async def number(self, id: NumberId) -> Number | None: ...
+    async def number(self, id: NumberId) -> Number | None:
+        """None also for one that was disconnected."""
+
+    async def former(self, id: NumberId) -> Number | None:
+        """One that was disconnected."""
 
     async def number_of_hook(self, hook_path: str) -> Number | None:
-        """Compared in constant time."""
+        """Compared in constant time. Disconnected ones are found too."""
 
     async def put_number(self, number: Number) -> None: ...
 

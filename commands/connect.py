@@ -89,13 +89,18 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     """Repeatable. The number is known before its address is registered, so that no early message meets a closed door.
 
     A number that is connected anew keeps its address and secret and is changed only once 360Dialog agreed; a new one
-    that 360Dialog does not register is forgotten again (`connected_at` 0: not yet).
+    that 360Dialog does not register is forgotten again (`connected_at` 0: not yet). What came in for a number while it
+    was disconnected is brought back.
     """
     key, phone = answers["api_key"], answers["phone_number"]
     health = await health_of(desk, key)
     _same_number(health, phone)
-    known = await desk.registry.number(number_id(phone))
-    number = known or Number(number_id(phone), phone, key, secrets.token_urlsafe(24), secrets.token_urlsafe(32))
+    known, former = await desk.registry.number(number_id(phone)), await desk.registry.former(number_id(phone))
+    number = (
+        known
+        or (replace(former, disconnected_at=0.0) if former else None)
+        or Number(number_id(phone), phone, key, secrets.token_urlsafe(24), secrets.token_urlsafe(32))
+    )
     wanted = replace(
         number,
         api_key=key,
@@ -112,19 +117,24 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     try:
         await register(desk, wanted)
     except BotError:
-        if not number.connected_at:
+        if former is not None:
+            await desk.registry.put_number(former)
+        elif not number.connected_at:
             await desk.registry.remove_number(wanted.id)
         raise
     await desk.registry.put_number(replace(wanted, connected_at=number.connected_at or desk.now))
-    return replace(connected(wanted, health), did=Act("connect", {"number": wanted.phone}))
+    kept = await desk.overview.bring_back(wanted.id)
+    return replace(connected(wanted, health, kept), did=Act("connect", {"number": wanted.phone}))
 
 
-def connected(number: Number, health: Health) -> Reply:
+def connected(number: Number, health: Health, kept: int = 0) -> Reply:
     buttons = (
         Press(Words("connect.show_numbers"), typed("numbers")),
         Press(Words("connect.business_manager"), opens=BUSINESS_MANAGER),
     )
-    values: dict[str, Value] = {"phone": number.phone, "health": health_words(health)}
+    told = health_words(health)
+    told = Words("connect.done_kept", {"health": told, "n": kept}) if kept else told
+    values: dict[str, Value] = {"phone": number.phone, "health": told}
     return Reply("connect.done", values, buttons=buttons)
 
 

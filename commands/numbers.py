@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.chatops.command import SLASH, Act, Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Form, Opening, Review, explain
 from bot.errors import BotError, KeyInvalid
-from bot.model import Number, NumberId
+from bot.model import DAYS_KEPT, Number, NumberId
 from commands.dialog360 import Destination, connected, destination, health_words, number_id, quality_words
 from commands.edit import EDIT, RECONNECT, nothing, the_number
 
@@ -111,14 +112,31 @@ def _way_words(way: Destination) -> Words:
 async def _review(desk: Desk, answers: Answers) -> Review:
     number = await the_number(desk, answers)
     values: dict[str, Value] = {"phone": number.phone, "name": number.name or number.phone}
-    return Review(agree=(Words("disconnect.means", values),), subject=Words("disconnect.ask", values))
+    agree = [Words("disconnect.means", values)]
+    if await _goes_on(desk, number):
+        agree.append(Words("disconnect.goes_on", {**values, "days": DAYS_KEPT}))
+    return Review(agree=tuple(agree), subject=Words("disconnect.ask", values))
+
+
+async def _goes_on(desk: Desk, number: Number) -> bool:
+    """Whether 360Dialog delivers here; also when it cannot be asked."""
+    way = await _destination(desk, number)
+    return way is None or way.who == "us"
 
 
 async def _remove(desk: Desk, answers: Answers) -> Reply:
-    """Repeatable: a number that is gone already is what was wanted."""
-    await desk.registry.remove_number(NumberId(answers["number"]))
-    phone = "+" + answers["number"]
-    return Reply("disconnect.done", {"phone": phone}, buttons=(CONNECT,), did=Act("disconnect", {"number": phone}))
+    """Repeatable: a number that is gone already is what was wanted. Its address is remembered, because 360Dialog goes
+    on delivering to it; its API key is not."""
+    id = NumberId(answers["number"])
+    phone, act = f"+{id}", Act("disconnect", {"number": f"+{id}"})
+    number = await desk.registry.number(id)
+    goes_on = number is None or await _goes_on(desk, number)
+    if number is not None:
+        await desk.registry.put_number(replace(number, api_key="", connected_at=0.0, disconnected_at=desk.now))
+    if not goes_on:
+        return Reply("disconnect.done", {"phone": phone}, buttons=(CONNECT,), did=act)
+    values: dict[str, Value] = {"phone": phone, "days": DAYS_KEPT}
+    return Reply("disconnect.done_goes_on", values, buttons=(CONNECT,), did=act)
 
 
 DISCONNECT = Form(name="disconnect", questions=nothing, review=_review, submit=_remove)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import BotError, GroupMessage, KeyInvalid, NumberBlocked, Unpaid, Unsure
+from bot.errors import BotError, GroupMessage, KeyInvalid, NumberBlocked, NumberGone, Unpaid, Unsure
 from bot.model import Button, Number, Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.quotes import Quotes
@@ -97,6 +97,8 @@ def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[st
     if isinstance(error, GroupMessage):
         key = f"group:{entry.source}:{error.said}:{_day(entry)}"
         return notice(key, SETUP, "notice.group", reason=sentence, number=f"+{entry.source}")
+    if isinstance(error, NumberGone):
+        return notice(f"gone:{entry.source}:{_day(entry)}", SETUP, "notice.gone_kept", number=f"+{entry.source}")
     contact = parse.message(entry.body).sender
     who = inert_line(contact.name, 60) or contact.phone or contact.contact
     told = {"contact": who, "number": f"+{entry.source}", **_clean(values)}

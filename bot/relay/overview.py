@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import SENT_SINCE, Unsure
+from bot.errors import SENT_SINCE, NumberGone, Unsure
+from bot.model import NumberId
 from bot.ports import Backlog, Journal, Kind, Stored
 from bot.relay.trace import Trace, Track
 from bot.rocketchat.parse import chat_message
@@ -80,6 +81,16 @@ class Overview:
         letters = await self._journal.dead(_MOST)
         return sum([await self._journal.retry(one.entry.key) for one in letters if not _perhaps_sent(one)])
 
+    async def bring_back(self, number: NumberId) -> int:
+        """Lets what came in for a number while it was disconnected wait again; how many."""
+        back, most = 0, (await self._journal.counts())["dead"]
+        for _ in range(0, most, _MOST):
+            letters = [one for one in await self._journal.dead(_MOST, latest=True) if _missed(one, number)]
+            back += sum([await self._journal.retry(one.entry.key) for one in letters])
+            if not letters:
+                break
+        return back
+
     async def _letter(self, stored: Stored) -> Letter:
         entry = stored.entry
         reason = self._trace.reason(stored.why)
@@ -98,6 +109,11 @@ class Overview:
             case "template.send":
                 return f"+{entry.body['to']}"
         return entry.key
+
+
+def _missed(stored: Stored, number: NumberId) -> bool:
+    entry = stored.entry
+    return entry.source == number and entry.kind.startswith("wa.") and stored.why.startswith(NumberGone.__name__)
 
 
 def _perhaps_sent(stored: Stored) -> bool:

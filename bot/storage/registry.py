@@ -21,7 +21,15 @@ from tinydb.table import Table
 from bot.model import Number, NumberId
 from bot.ports import Json
 from bot.storage.files import StorageError, make_private_folder, write_whole
-from bot.storage.registry_documents import FACT_SECRETS, NUMBER_SECRETS, SESSION_SECRETS, closed, number_of, opened
+from bot.storage.registry_documents import (
+    FACT_SECRETS,
+    NUMBER_SECRETS,
+    SESSION_SECRETS,
+    closed,
+    number_of,
+    opened,
+    present,
+)
 from bot.storage.secrets import Vault
 
 VERSION = 1
@@ -77,14 +85,19 @@ class TinyRegistry:
         self._load()
 
     def all(self) -> tuple[tuple[Number, ...], dict[str, str]]:
-        """Numbers and facts as they were read."""
-        return tuple(self._numbers.values()), dict(self._facts)
+        """Numbers and facts as they were read; without numbers that were disconnected."""
+        return tuple(present(self._numbers.values())), dict(self._facts)
 
     async def numbers(self) -> list[Number]:
-        return list(self._numbers.values())
+        return present(self._numbers.values())
 
     async def number(self, id: NumberId) -> Number | None:
-        return self._numbers.get(id)
+        found = self._numbers.get(id)
+        return None if found is None or found.disconnected_at else found
+
+    async def former(self, id: NumberId) -> Number | None:
+        found = self._numbers.get(id)
+        return found if found is not None and found.disconnected_at else None
 
     async def number_of_hook(self, hook_path: str) -> Number | None:
         wanted, found = _bytes(hook_path), None

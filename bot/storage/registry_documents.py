@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -32,3 +32,7 @@ def opened(vault: Vault, document: Mapping[str, Any]) -> dict[str, Any]:
 def number_of(document: Mapping[str, Any]) -> Number:
     """Names that a later version wrote are left out."""
     return Number(**{name: value for name, value in document.items() if name in _NUMBER_FIELDS})
+
+
+def present(numbers: Iterable[Number]) -> list[Number]:
+    return [number for number in numbers if not number.disconnected_at]

@@ -21,7 +21,15 @@ from bot.storage.files import StorageError
 from bot.storage.journal_postgres_tables import plain
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING
-from bot.storage.registry_documents import FACT_SECRETS, NUMBER_SECRETS, SESSION_SECRETS, closed, number_of, opened
+from bot.storage.registry_documents import (
+    FACT_SECRETS,
+    NUMBER_SECRETS,
+    SESSION_SECRETS,
+    closed,
+    number_of,
+    opened,
+    present,
+)
 from bot.storage.secrets import Vault
 
 if TYPE_CHECKING:
@@ -74,13 +82,15 @@ class PostgresRegistry:
         await self._database.settled()
 
     async def numbers(self) -> list[Number]:
-        return list((await self._known_numbers()).values())
+        return present((await self._known_numbers()).values())
 
     async def number(self, id: NumberId) -> Number | None:
-        known = await self._known_numbers()
-        if id not in known:
-            known = await self._known_numbers(anew=True)
-        return known.get(id)
+        found = await self._of_id(id)
+        return None if found is None or found.disconnected_at else found
+
+    async def former(self, id: NumberId) -> Number | None:
+        found = await self._of_id(id)
+        return found if found is not None and found.disconnected_at else None
 
     async def number_of_hook(self, hook_path: str) -> Number | None:
         found = _of_hook(await self._known_numbers(), hook_path)
@@ -117,6 +127,12 @@ class PostgresRegistry:
         await self._put("fact", name, closed(self._vault, {"name": name, "value": value}, FACT_SECRETS))
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _of_id(self, id: NumberId) -> Number | None:
+        known = await self._known_numbers()
+        if id not in known:
+            known = await self._known_numbers(anew=True)
+        return known.get(id)
 
     async def _known_numbers(self, *, anew: bool = False) -> Mapping[str, Number]:
         """`anew`: asks the database whether what is remembered still stands."""

@@ -3,6 +3,11 @@
 360Dialog signs nothing for direct clients; the only proof of origin are the unguessable address of the number and the
 secret header that we registered with it (docs.360dialog.com: webhook "headers"). Only the status 200 counts as
 delivered; anything else is sent again for days, so nothing is ever acknowledged before the disk has it.
+
+360Dialog's API knows no way to take an address away, only to replace it, so it goes on delivering for a number that was
+disconnected here. For `DAYS_KEPT` that is stored like everything else: it becomes dead letters, which are shown when
+the number is connected again. What comes later is answered 200 and let go, and the setup channel is told every week:
+404 would only bring it again for days, and nobody has asked to keep what customers write to a number given up.
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ from aiohttp import web
 
 from bot.config import ConfigError
 from bot.logs import about
-from bot.ports import Clock, Journal, Registry
+from bot.model import DAYS_KEPT, Number
+from bot.ports import Clock, Entry, Journal, Registry
+from bot.relay.notices import SETUP, notice
 from bot.web.guessing import Guesses
 from bot.whatsapp.envelope import entries
 
@@ -26,6 +33,7 @@ log = logging.getLogger(__name__)
 SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
 T = TypeVar("T")
 
+_DAY = 86400.0
 _PATIENCE = 4.0
 """Seconds; 360Dialog waits for five."""
 LARGEST = 4 * 1024 * 1024
@@ -47,8 +55,8 @@ class Webhooks:
     async def incoming(self, request: web.Request) -> web.Response:
         """What happens on WhatsApp, from 360Dialog.
 
-        200 stored · 401 wrong secret · 404 unknown address · 413 too large · 429 too many wrong guesses ·
-        503 stopping, or it cannot be stored now: send it again."""
+        200 stored, or of a number that was disconnected more than a week ago · 401 wrong secret · 404 unknown address ·
+        413 too large · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it again."""
         number = await _in_time(self._registry.number_of_hook(request.match_info["key"]))
         if number is None:
             self._guesses.wrong(request)
@@ -62,12 +70,22 @@ class Webhooks:
             raise web.HTTPServiceUnavailable
         body = await request.read()
         found = entries(body, number.id, self._clock.now())
+        if number.disconnected_at and self._clock.now() - number.disconnected_at > DAYS_KEPT * _DAY:
+            found = self._let_go(number, found)
         await _in_time(self._journal.append(*found))
         if log.isEnabledFor(logging.DEBUG):
             for entry in found:
                 with about(entry.key):
                     log.debug("stored %s", entry.kind)
         return web.Response(text="ok")
+
+    def _let_go(self, number: Number, found: list[Entry]) -> list[Entry]:
+        """What is stored instead: at most that it happened, once a week."""
+        if not any(entry.kind == "wa.message" for entry in found):
+            return []
+        week = int(self._clock.now() // (7 * _DAY))
+        key = f"gone:{number.id}:week {week}"
+        return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, days=DAYS_KEPT)]
 
 
 async def _in_time(storing: Awaitable[T]) -> T:

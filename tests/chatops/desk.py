@@ -133,7 +133,7 @@ class FakeOrders:
 
 
 class Notes:
-    """As much of a journal as the audit log needs: what was noted, once for each key."""
+    """As much of a journal as the audit log needs: what was noted, once for each key. Nothing was ever given up."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
@@ -143,6 +143,9 @@ class Notes:
         for one in fresh:
             self.entries[one.key] = replace(one, seq=len(self.entries) + 1)
         return len(fresh)
+
+    async def counts(self) -> Mapping[str, int]:
+        return {"dead": 0}
 
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:
         latest = [Stored(one, "waiting") for one in reversed(self.entries.values()) if not before or one.seq < before]

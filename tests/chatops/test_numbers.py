@@ -1,5 +1,7 @@
 """`numbers`: what is connected, how it is, and Disconnect, which asks first and acts once."""
 
+import pytest
+
 from bot.errors import KeyInvalid, Unreachable
 from bot.model import Health, Number, NumberId
 from tests.chatops.desk import KEY, PHONE, PUBLIC, Scene, button, labels
@@ -127,8 +129,37 @@ async def test_disconnect_asks_first(scene: Scene) -> None:
 
     done = (await scene.press(ask, "Yes, disconnect"))[0]
 
-    assert done.text == f"{PHONE} is disconnected."
+    assert done.text.startswith(f"{PHONE} is disconnected.")
     assert await scene.registry.numbers() == []
+    former = await scene.registry.former(NumberId(PHONE[1:]))
+    assert former is not None and (former.api_key, former.disconnected_at) == ("", scene.clock.now())
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_where_messages_go_after_a_disconnect_is_said_before_and_after(scene: Scene, asked: bool) -> None:
+    """360Dialog goes on delivering here; the same when it cannot be asked, as with a key that was revoked."""
+    await connect(scene)
+    scene.whatsapp.hooks[KEY] = (OURS, {})
+    if not asked:
+        scene.whatsapp.failing["webhook"] = KeyInvalid()
+
+    ask = await scene.one(f"{NUMBERS} disconnect")
+    assert f"goes on delivering the messages of {PHONE} to this bot" in ask.text
+    assert "next 7 days" in ask.text
+    done = await scene.one("yes")
+
+    assert "`POST /v1/configs/webhook`" in done.text
+    assert "kept for 7 days" in done.text
+
+
+async def test_a_number_that_is_delivered_elsewhere_already_is_just_disconnected(scene: Scene) -> None:
+    await connect(scene)
+    scene.whatsapp.hooks[KEY] = ("https://crm.example/hook", {})
+
+    ask = await scene.one(f"{NUMBERS} disconnect")
+    assert "goes on delivering" not in ask.text
+
+    assert (await scene.one("yes")).text == f"{PHONE} is disconnected."
 
 
 async def test_a_second_press_of_disconnect_does_not_touch_a_number_connected_since(scene: Scene) -> None:

@@ -62,7 +62,7 @@ async def test_disconnect_ends_the_conversation_and_a_second_press_does_nothing(
         await stage.connect()
         listed = await stage.command("!whatsapp-360d-cloud numbers")
         await stage.rc.press(stage.admin, listed["_id"], f"Disconnect {stage.number.phone}")
-        ask = await hears(stage, "Messages that customers write")
+        ask = await hears(stage, "Agents no longer see what customers write")
         await stage.rc.press(stage.admin, str(ask["_id"]), "Yes, disconnect")
         await hears(stage, "is disconnected")
 

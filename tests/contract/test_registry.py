@@ -55,6 +55,22 @@ async def test_numbers_are_kept_replaced_and_removed(registry: Registry, store: 
         assert await one.numbers() == [OTHER]
 
 
+async def test_of_a_disconnected_number_only_the_address_is_still_known(registry: Registry, store: Store) -> None:
+    gone = replace(SHOP, api_key="", connected_at=0.0, disconnected_at=5.0)
+    await registry.put_number(OTHER)
+    await registry.put_number(gone)
+
+    async for one in seen(registry, store):
+        assert await one.numbers() == [OTHER]
+        assert await one.number(SHOP.id) is None
+        assert await one.former(SHOP.id) == await one.number_of_hook(SHOP.hook_path) == gone
+        assert await one.former(OTHER.id) is None
+
+    await registry.put_number(SHOP)
+    async for one in seen(registry, store):
+        assert (await one.former(SHOP.id), await one.number(SHOP.id)) == (None, SHOP)
+
+
 async def test_a_number_is_found_by_its_whole_hook_path(registry: Registry) -> None:
     await registry.put_number(SHOP)
     await registry.put_number(OTHER)

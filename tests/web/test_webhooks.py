@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from bot.web.webhooks import SECRET_HEADER, Webhooks
 from tests.chatops.desk import FakeClock
 from tests.contract.registries import SHOP
 
-Door = tuple[ClientSession, SqliteJournal]
+Door = tuple[ClientSession, SqliteJournal, TinyRegistry, FakeClock]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
             serving(application(edge.routes()), "127.0.0.1", 0) as port,
             ClientSession(f"http://127.0.0.1:{port}") as client,
         ):
-            yield client, journal
+            yield client, journal, registry, clock
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     ],
 )
 async def test_both_secrets_are_needed(door: Door, path: str, secret: str, status: int) -> None:
-    client, journal = door
+    client, journal, *_ = door
     url = f"/api/apps/private/app/{path}/incoming"
     async with client.post(url, data=b'{"entry": 1}', headers={SECRET_HEADER: secret}) as answer:
         assert answer.status == status
@@ -54,7 +55,7 @@ async def test_both_secrets_are_needed(door: Door, path: str, secret: str, statu
 
 
 async def test_who_guesses_never_keeps_the_deliveries_out(door: Door) -> None:
-    client, _ = door
+    client, *_ = door
     url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
     codes = []
     for _ in range(40):
@@ -64,3 +65,32 @@ async def test_who_guesses_never_keeps_the_deliveries_out(door: Door) -> None:
     async with client.post(url, data=b"{}", headers={SECRET_HEADER: SHOP.hook_secret}) as answer:
         assert answer.status == 200
     assert codes == [401] * 30 + [429] * 10
+
+
+async def test_for_a_week_a_disconnected_number_is_stored_and_then_let_go_and_told_weekly(door: Door) -> None:
+    client, journal, registry, clock = door
+    await registry.put_number(replace(SHOP, api_key="", connected_at=0.0, disconnected_at=clock.now()))
+
+    async def deliver(text: str, secret: str = SHOP.hook_secret) -> int:
+        message = {"id": f"wamid.{text}", "from": "491701", "type": "text", "text": {"body": text}}
+        body = {"entry": [{"changes": [{"field": "messages", "value": {"messages": [message]}}]}]}
+        url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
+        async with client.post(url, json=body, headers={SECRET_HEADER: secret}) as answer:
+            return answer.status
+
+    async def stored() -> list[str]:
+        return [entry.key for entry in await journal.heads(10)]
+
+    assert await deliver("wrong", secret="x") == 401
+    clock.time += 6.9 * 86400
+    assert await deliver("soon") == 200
+    assert await stored() == ["wa:wamid.soon"]
+    clock.time += 0.2 * 86400
+    assert [await deliver("late"), await deliver("later")] == [200, 200]
+    [told] = await stored()
+    assert told.startswith(f"notice:gone:{SHOP.id}:")
+    clock.time += 7 * 86400
+    assert await deliver("much later") == 200
+    found = await journal.find(told)
+    assert found is not None and found.entry.body["values"]["number"] == SHOP.phone
+    assert (await journal.counts())["waiting"] == 3
