@@ -15,7 +15,7 @@ _TALKS_TO = {
     "in": "Rocket.Chat", "media": "Rocket.Chat", "say": "Rocket.Chat", "cmd": "Rocket.Chat",
     "out": "WhatsApp", "auto": "WhatsApp", "tpl": "WhatsApp", "reaction": "WhatsApp",
     "callback": "status endpoint",
-    "tick": "Rocket.Chat, when there is time",
+    "tick": "decoration",
     "st": "nobody", "other": "nobody", "tplorder": "nobody",
 }  # fmt: skip
 """Lanes that are not named here share places of their own."""

@@ -83,7 +83,7 @@ class Ticks:
         try:
             async with self._few:
                 self._keep_quiet()
-                return Outcome(await self._show(message, state))
+                return await self._show(message, state)
         except Busy as error:
             if error.after:
                 self._quiet_until = self._clock.now() + min(error.after, _LONGEST_QUIET)
@@ -106,18 +106,18 @@ class Ticks:
         if 0 < left <= _LONGEST_QUIET:  # more: the clock was put back
             raise RateLimited("asked to wait", after=left)
 
-    async def _show(self, message: MessageId, state: str) -> Mapping[str, str]:
+    async def _show(self, message: MessageId, state: str) -> Outcome:
         """The new one is set before the former goes: nobody sees a message without any."""
         async with self._reactions.alone(message):
             there = await self._reactions.on(message)
             if there is None:
-                return {"ignored": "the message is gone"}
+                return Outcome({"ignored": "the message is gone"})
             shown = TICKS.intersection(there)
             if not shown & _CODES[state] and await self._reactions.set(message, MARKS[state]) is None:
-                return {"ignored": "this workspace does not know the emoji"}
+                return Outcome({"ignored": "this workspace does not know the emoji"})
             for former in sorted(shown - _CODES[state]):
                 await self._reactions.take_back(message, former)
-        return {"shown": state}
+        return Outcome({"shown": state})
 
 
 def _tick(key: str, message: str, wamid: str, state: str) -> Entry:
