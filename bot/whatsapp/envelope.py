@@ -17,12 +17,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.ports import Entry, Kind
-from bot.whatsapp.raw import fingerprint, identity, items, message_id, moment, obj, short_id, text
+from bot.whatsapp.raw import fingerprint, items, message_id, moment, obj, sender, short_id, text
 
 _LONGEST_TEXT = 65_536
 _DEEPEST = 64
@@ -45,7 +46,7 @@ def entries(body: bytes, number: str, received_at: float) -> list[Entry]:
 
 
 def _split(body: bytes, number: str, received_at: float) -> Iterator[Entry]:
-    raw = body.decode("utf-8-sig", "replace")
+    raw = body.removeprefix(BOM_UTF8).decode("utf-8", "replace")
     try:
         data = _JSON.decode(raw)
     except (ValueError, RecursionError):
@@ -78,7 +79,7 @@ def _values(data: object) -> Iterator[tuple[str, object, object]]:
                 yield field, value, entry.get("time")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Value:
     """One `changes[].value` and what stands around it; `sent` is the entry's `time`."""
 
@@ -105,9 +106,9 @@ class _Value:
             else:
                 others.append(("statuses", item))
         for name in _LISTS:
-            if name != "errors" or not messages:  # beside messages they travel with them
-                others += [(name, item) for item in items(value.get(name))]
-        rest = {name: part for name, part in value.items() if name not in _CONTEXT}
+            if name in value and (name != "errors" or not messages):  # beside messages they travel with them
+                others += [(name, item) for item in items(value[name])]
+        rest = {name: value[name] for name in value if name not in _CONTEXT}
         if rest or not (messages or statuses or others):
             others.append(("", rest or value))
         for name, item in others:
@@ -116,7 +117,7 @@ class _Value:
     def message(self, item: Mapping[str, Any], value: Mapping[str, Any], *, alone: bool) -> Entry:
         contact = _contact_of(item, [one for one in items(value.get("contacts")) if isinstance(one, dict)], alone=alone)
         group = short_id(item.get("group_id"))
-        lane = f"group:{group}" if group else identity(item, contact or {})[0]
+        lane = f"group:{group}" if group else sender(item, contact or {})
         body = {
             "item": item,
             "contact": contact,
@@ -138,7 +139,7 @@ class _Value:
         lane = f"other:{self.number}"
         if name == "message_echoes":  # in the order of what the customer writes
             to = {"from": obj(item).get("to"), "from_user_id": obj(item).get("to_user_id")}
-            whose = identity(to, {})[0]
+            whose = sender(to, {})
             lane = f"in:{self.number}:{whose}" if whose else lane
         return self._entry("wa.other", key, lane, body)
 
@@ -148,8 +149,8 @@ class _Value:
 
     def _entry(self, kind: Kind, key: str, lane: str, body: dict[str, Any]) -> Entry:
         stamp = obj(body.get("item")).get("timestamp")
-        at = moment(stamp) or moment(self.sent) or self.received_at
-        return Entry(key, lane, kind, {**body, "at": at}, at_ms=int(at * 1000), source=self.number)
+        at = body["at"] = moment(stamp) or moment(self.sent) or self.received_at
+        return Entry(key, lane, kind, body, at_ms=int(at * 1000), source=self.number)
 
 
 def _contact_of(item: Mapping[str, Any], contacts: list[dict[str, Any]], *, alone: bool) -> Mapping[str, Any] | None:
