@@ -14,6 +14,8 @@ from typing import cast
 
 from aiohttp import web
 
+from bot.web.deadlines import Deadlines, TimeLimit
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -23,6 +25,8 @@ class Limits:
     """Seconds from a connection, or from a request's first byte, until its whole head is here."""
     idle: float = 75.0
     """Seconds that a connection is kept for the next request; proxies keep theirs for 60."""
+    request: float = 30.0
+    """Seconds that one request may take, slow clients included, unless `server.give_time` allows more."""
 
 
 class Connections:
@@ -31,9 +35,11 @@ class Connections:
         self._open: dict[asyncio.BaseTransport, Guard] = {}
         self._quiet: dict[asyncio.BaseTransport, None] = {}
         """Those without a request that is being answered, the longest so first."""
+        self.heads: Deadlines[Guard] = Deadlines(limits.head, Guard.cut)
+        self.requests = TimeLimit(limits.request)
 
     def guarded(self, inner: asyncio.Protocol) -> Guard:
-        return Guard(inner, self, self.limits.head)
+        return Guard(inner, self)
 
     def begins(self, request: web.Request) -> None:
         """The head of a request is here."""
@@ -67,12 +73,12 @@ class Connections:
 class Guard(asyncio.Protocol):
     """Stands between a connection and the protocol that reads it."""
 
-    def __init__(self, inner: asyncio.Protocol, connections: Connections, head: float) -> None:
+    def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
         self._inner = inner
         self._connections = connections
-        self._head = head
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._speaks = False
+        """A head is awaited, and its time runs."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
@@ -80,14 +86,14 @@ class Guard(asyncio.Protocol):
             transport.abort()
             return
         self._transport = transport
-        self._begin_timer()
+        self._begin_head()
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
-        if self._timer is None and self._connections.is_quiet(self._transport):
-            self._begin_timer()
+        if not self._speaks and self._connections.is_quiet(self._transport):
+            self._begin_head()
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -110,14 +116,15 @@ class Guard(asyncio.Protocol):
 
     def said(self) -> None:
         """The whole head has come: nobody waits for it."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._speaks:
+            self._speaks = False
+            self._connections.heads.end(self)
 
     def cut(self) -> None:
         if self._transport is not None:
             self._connections.leave(self._transport)
             self._transport.abort()
 
-    def _begin_timer(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._head, self.cut)
+    def _begin_head(self) -> None:
+        self._speaks = True
+        self._connections.heads.begin(self)

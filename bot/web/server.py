@@ -22,10 +22,6 @@ from bot.web.connections import Connections, Limits
 log = logging.getLogger(__name__)
 
 LARGEST = 4 * 1024 * 1024
-LONGEST = 30.0
-"""Seconds that one request may take, slow clients included, unless `give_time` allows more."""
-_END = web.RequestKey("end", asyncio.Timeout)
-
 
 CONNECTIONS: web.AppKey[Connections] = web.AppKey("connections", Connections)
 _HEADERS = {
@@ -40,12 +36,16 @@ Watch = Callable[[str, str, int, float], None]
 """Told of each answer: the pattern of its address, the method, the status, the seconds it took."""
 
 
+def _unwatched(route: str, method: str, status: int, seconds: float) -> None:
+    """Nobody counts."""
+
+
 def application(
-    routes: Iterable[web.RouteDef], limits: Limits | None = None, watch: Watch | None = None
+    routes: Iterable[web.RouteDef], limits: Limits | None = None, watch: Watch = _unwatched
 ) -> web.Application:
-    middlewares = [_counted, _plain_failures]
-    app = web.Application(client_max_size=LARGEST, middlewares=[_timed(watch), *middlewares] if watch else middlewares)
-    app[CONNECTIONS] = Connections(limits or Limits())
+    connections = Connections(limits or Limits())
+    app = web.Application(client_max_size=LARGEST, middlewares=[_around(connections, watch)])
+    app[CONNECTIONS] = connections
     app.on_response_prepare.append(_finish)
     app.add_routes(routes)
     return app
@@ -53,7 +53,7 @@ def application(
 
 def give_time(request: web.Request, seconds: float) -> None:
     """From now on, for somebody who is known: a file comes slowly from a phone. Strangers would hold places with it."""
-    request[_END].reschedule(asyncio.get_running_loop().time() + seconds)
+    request.app[CONNECTIONS].requests.give(seconds)
 
 
 @asynccontextmanager
@@ -117,54 +117,36 @@ def _protocol_log() -> logging.Logger:
     return found
 
 
-def _timed(watch: Watch) -> Middleware:
+def _around(connections: Connections, watch: Watch) -> Middleware:
+    """One layer around every handler: layers of their own would cost as much as what they do."""
+
     @web.middleware
-    async def timed(
+    async def around(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         began, status = time.perf_counter(), 499
+        connections.begins(request)
         try:
-            response = await handler(request)
+            response = await connections.requests.keep(handler(request))
             status = response.status
             return response
+        except TimeoutError:
+            status = 408
+            return web.Response(status=status, text="too slow")
         except web.HTTPException as error:
             status = error.status
             raise
+        except ConnectionError:
+            raise
+        except Exception as error:
+            status = 500
+            name, place = type(error).__name__, place_of(error)
+            log.error("a request of %s failed: %s %s", request.match_info.route.resource, name, place)
+            return web.Response(status=status, text="internal error")
         finally:
+            connections.ends(request)
             resource = request.match_info.route.resource
             route = resource.canonical if resource is not None else "other"
             watch(route, request.method if resource is not None else "other", status, time.perf_counter() - began)
 
-    return timed
-
-
-@web.middleware
-async def _counted(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    connections = request.app[CONNECTIONS]
-    connections.begins(request)
-    try:
-        return await handler(request)
-    finally:
-        connections.ends(request)
-
-
-@web.middleware
-async def _plain_failures(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        async with asyncio.timeout(LONGEST) as end:
-            request[_END] = end
-            return await handler(request)
-    except TimeoutError:
-        return web.Response(status=408, text="too slow")
-    except web.HTTPException:
-        raise
-    except ConnectionError:
-        raise
-    except Exception as error:
-        name, place = type(error).__name__, place_of(error)
-        log.error("a request of %s failed: %s %s", request.match_info.route.resource, name, place)
-        return web.Response(status=500, text="internal error")
+    return around

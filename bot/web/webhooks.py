@@ -12,7 +12,6 @@ the number is connected again. What comes later is answered 200 and let go, and 
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable
@@ -25,6 +24,7 @@ from bot.logs import about
 from bot.model import DAYS_KEPT, Number
 from bot.ports import Clock, Entry, Journal, Registry
 from bot.relay.notices import SETUP, notice
+from bot.web.deadlines import TimeLimit
 from bot.web.guessing import Guesses
 from bot.whatsapp.envelope import entries
 
@@ -47,6 +47,7 @@ class Webhooks:
         self._clock = clock
         self._guesses = guesses
         self._path = f"/api/apps/private/{app_id}/{{key}}/incoming"
+        self._patience = TimeLimit(_PATIENCE)
         self.closing = False
 
     def routes(self) -> list[web.RouteDef]:
@@ -57,7 +58,7 @@ class Webhooks:
 
         200 stored, or of a number that was disconnected more than a week ago · 401 wrong secret · 404 unknown address ·
         413 too large · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it again."""
-        number = await _in_time(self._registry.number_of_hook(request.match_info["key"]))
+        number = await self._in_time(self._registry.number_of_hook(request.match_info["key"]))
         if number is None:
             self._guesses.wrong(request)
             raise web.HTTPNotFound
@@ -72,7 +73,7 @@ class Webhooks:
         found = entries(body, number.id, self._clock.now())
         if number.disconnected_at and self._clock.now() - number.disconnected_at > DAYS_KEPT * _DAY:
             found = self._let_go(number, found)
-        await _in_time(self._journal.append(*found))
+        await self._in_time(self._journal.append(*found))
         if log.isEnabledFor(logging.DEBUG):
             for entry in found:
                 with about(entry.key):
@@ -87,12 +88,11 @@ class Webhooks:
         key = f"gone:{number.id}:week {week}"
         return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, days=DAYS_KEPT)]
 
-
-async def _in_time(storing: Awaitable[T]) -> T:
-    """A database that is away and a disk that is full are waited for; 360Dialog does not wait longer than this."""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await storing
-    except (TimeoutError, ConfigError) as error:
-        log.error("a webhook cannot be stored, 360Dialog will send it again: %s", error or "storage does not answer")
-        raise web.HTTPServiceUnavailable from None
+    async def _in_time(self, storing: Awaitable[T]) -> T:
+        """A database that is away and a disk that is full are waited for; 360Dialog does not wait longer than this."""
+        try:
+            return await self._patience.keep(storing)
+        except (TimeoutError, ConfigError) as error:
+            why = error or "storage does not answer"
+            log.error("a webhook cannot be stored, 360Dialog will send it again: %s", why)
+            raise web.HTTPServiceUnavailable from None

@@ -151,6 +151,13 @@ async def test_a_body_is_read_whole_however_it_is_cut_into_pieces() -> None:
         assert b"30" in await answer(slow)
 
 
+async def test_a_body_that_never_ends_is_answered_after_the_time_that_a_request_has() -> None:
+    async with server(Limits(request=0.2)) as callers:
+        stuck = await callers.opened(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\nx")
+        assert b" 408 " in await answer(stuck)
+        assert b"hello" in await answer(await callers.opened(get("/hello")))
+
+
 async def test_heads_and_pipelines_have_bounds() -> None:
     async with server(Limits()) as callers:
         long_line = await callers.opened(b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
