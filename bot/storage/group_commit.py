@@ -1,7 +1,8 @@
 """One thread writes. What was asked for while the disk was busy goes into the next commit together.
 
-A caller goes on only after the disk has its change. An operation that fails is undone alone; its neighbours in the same
-commit do not notice.
+A caller goes on only after the disk has its change. A commit is first tried in one go; when an operation fails, all of
+it is done again one by one, so that the failing one is undone alone and its neighbours do not notice. Operations touch
+nothing but the database, which makes doing them again harmless.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,7 +21,10 @@ from typing import Any, TypeVar
 from bot.storage.files import DiskFull, StorageError
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Operation = Callable[[sqlite3.Connection], T]
+Joint = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
+"""Does for many callers at once what each asked for; one result for each."""
 Watch = Callable[[int, float], None]
 """Told in the writing thread of each commit: how many operations, how many seconds."""
 
@@ -29,9 +33,14 @@ _LARGEST = 512
 """Operations in one commit: bounds how long the first of them waits for the last."""
 
 
-@dataclass(slots=True)
+_ALONE = object()
+
+
+@dataclass(slots=True, eq=False)
 class _Wish:
-    operation: Operation[Any]
+    operation: Callable[..., Any]
+    item: object
+    """`_ALONE`, or what a joint operation is asked for."""
     future: asyncio.Future[Any]
     then: Callable[[Any], None] | None
     result: Any = None
@@ -68,10 +77,20 @@ class GroupCommit:
 
         Raises StorageError when the database fails, otherwise what the operation raises.
         """
+        return self._ask(operation, _ALONE, then)
+
+    def ask_jointly(
+        self, operation: Joint[Item, T], item: Item, then: Callable[[T], None] | None = None
+    ) -> asyncio.Future[T]:
+        """The same for one of many who ask for the same kind of change: those who meet in a commit share its
+        statements. It may come before other changes in that commit."""
+        return self._ask(operation, item, then)
+
+    def _ask(self, operation: Callable[..., Any], item: object, then: Callable[[T], None] | None) -> asyncio.Future[T]:
         if not self._open:
             raise StorageError(f"{self._path} is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._wishes.put(_Wish(operation, future, then))
+        self._wishes.put(_Wish(operation, item, future, then))
         return future
 
     async def close(self) -> None:
@@ -107,20 +126,45 @@ class GroupCommit:
     def _commit(self, batch: list[_Wish]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for wish in batch:
-                self._db.execute("SAVEPOINT one")
-                try:
-                    wish.result = wish.operation(self._db)
-                except Exception as error:
-                    self._db.execute("ROLLBACK TO one")
-                    wish.error = _named(error, self._path)
-                self._db.execute("RELEASE one")
+            try:
+                self._in_one_go(batch)
+            except Exception:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._db.execute("BEGIN IMMEDIATE")
+                self._one_by_one(batch)
             self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             for wish in batch:
                 wish.error = wish.error or _named(error, self._path)
+
+    def _in_one_go(self, batch: list[_Wish]) -> None:
+        joint: dict[Callable[..., Any], list[_Wish]] = {}
+        for wish in batch:
+            if wish.item is not _ALONE:
+                joint.setdefault(wish.operation, []).append(wish)
+        for wish in batch:
+            if wish.item is _ALONE:
+                wish.result = wish.operation(self._db)
+            elif wishes := joint.pop(wish.operation, None):
+                results = wish.operation(self._db, [one.item for one in wishes])
+                for one, result in zip(wishes, results, strict=True):
+                    one.result = result
+
+    def _one_by_one(self, batch: list[_Wish]) -> None:
+        for wish in batch:
+            self._db.execute("SAVEPOINT one")
+            try:
+                if wish.item is _ALONE:
+                    wish.result = wish.operation(self._db)
+                else:
+                    [wish.result] = wish.operation(self._db, [wish.item])
+            except Exception as error:
+                self._db.execute("ROLLBACK TO one")
+                wish.error = _named(error, self._path)
+            self._db.execute("RELEASE one")
 
 
 def _settle(batch: list[_Wish]) -> None:

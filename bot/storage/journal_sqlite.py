@@ -106,8 +106,8 @@ class SqliteJournal:
     async def append(self, *entries: Entry) -> int:
         if not entries:
             return 0
-        rows, now = [new_values(entry) for entry in entries], self._clock.now()
-        return await self._change(lambda db: tables.append(db, rows, now))
+        order = ([new_values(entry) for entry in entries], self._clock.now())
+        return await self._stored(lambda: self._writer.ask_jointly(tables.append, order, self._tell))
 
     async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         async with self._taking:
@@ -249,11 +249,14 @@ class SqliteJournal:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     async def _written(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> T:
+        return await self._stored(lambda: self._writer.ask(operation, then))
+
+    async def _stored(self, ask: Callable[[], asyncio.Future[T]]) -> T:
         """A full disk is waited for: somebody will make space, and until then there is nothing better to do."""
         told = False
         while True:
             try:
-                return await self._writer.ask(operation, then)
+                return await ask()
             except DiskFull as error:
                 if not told:
                     log.error("%s", error)
@@ -262,7 +265,10 @@ class SqliteJournal:
 
     async def _change(self, operation: Operation[T]) -> T:
         """A change after which something may be due."""
-        return await self._written(operation, lambda _: self._news.set())
+        return await self._written(operation, self._tell)
+
+    def _tell(self, _: object) -> None:
+        self._news.set()
 
     async def _close(self, entry: Entry, operation: Operation[bool]) -> None:
         """Frees the entry's lane; `closed` waits for it when it says that the entry is closed."""

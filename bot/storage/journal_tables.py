@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 
 from bot.model import Conversation, Pair, RoomId
 from bot.ports import Entry, Step
@@ -16,10 +18,17 @@ from bot.storage.journal_rows import Values, entry_of, pair_values, steps_of, st
 
 NEVER = float("inf")
 
-HEAD_OF_LANE = """
-    SELECT seq, due, first_at FROM entries WHERE lane = ? AND state = 'waiting'
-    ORDER BY begun DESC, at_ms, seq LIMIT 1
+_FRONT = "ORDER BY begun DESC, at_ms, seq"
+HEAD_OF_LANE = f"SELECT seq, due, first_at FROM entries WHERE lane = ? AND state = 'waiting' {_FRONT} LIMIT 1"
+SHOW_NEW_HEADS = f"""
+    INSERT INTO lanes (lane, seq, delayed, since)
+    SELECT lane, seq, due > 0, iif(due > 0, due, first_at) FROM entries AS new WHERE seq > ? AND seq = (
+        SELECT seq FROM entries WHERE lane = new.lane AND state = 'waiting' {_FRONT} LIMIT 1
+    )
+    ON CONFLICT (lane) DO UPDATE SET seq = excluded.seq, delayed = excluded.delayed, since = excluded.since
 """
+"""Of the entries after a seq, all new: what is no head of its lane now changes no lane."""
+_MOST_AT_ONCE = 64
 _OPEN = "instr(?, '|' || substr(lane, 1, instr(lane || ':', ':') - 1) || '|') = 0"
 READY_LANES = f"SELECT since, seq, lane FROM lanes WHERE delayed = 0 AND {_OPEN} ORDER BY since, seq LIMIT ?"
 DUE_LANES = f"""
@@ -60,19 +69,45 @@ class Sealed:
     token_hash: bytes
 
 
-def append(db: sqlite3.Connection, rows: Sequence[Values], now: float) -> int:
-    """Rows are key, lane, kind, source, at_ms, body, rest."""
-    fresh = [
-        row for row in rows
-        if db.execute(
-            "INSERT INTO entries (key, lane, kind, source, at_ms, body, due, first_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (key) DO NOTHING",
-            (*row[:-1], now + row[-1] if row[-1] > 0 else 0.0, now),
-        ).rowcount
-    ]  # fmt: skip
-    for lane in dict.fromkeys(row[1] for row in fresh):
-        show_head(db, lane)
-    return len(fresh)
+def append(db: sqlite3.Connection, orders: Sequence[tuple[Sequence[Values], float]]) -> list[int]:
+    """Each order's rows (key, lane, kind, source, at_ms, body, rest) with the moment they came; how many were new."""
+    rows = [(*row[:-1], now + row[-1] if row[-1] > 0 else 0.0, now) for order, now in orders for row in order]
+    if not rows:
+        return [0] * len(orders)
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
+    inserted = sum(
+        db.execute(_insert(len(some)), tuple(chain.from_iterable(some))).rowcount for some in _in_powers_of_two(rows)
+    )
+    if inserted:
+        db.execute(SHOW_NEW_HEADS, (last,))
+    if inserted == len(rows):
+        return [len(order) for order, _ in orders]
+    fresh = {key for (key,) in db.execute("SELECT key FROM entries WHERE seq > ?", (last,))}
+    counts = []
+    for order, _ in orders:
+        keys = {row[0] for row in order}
+        counts.append(len(keys & fresh))
+        fresh -= keys
+    return counts
+
+
+@cache
+def _insert(count: int) -> str:
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count)
+    return (
+        f"INSERT INTO entries (key, lane, kind, source, at_ms, body, due, first_at) VALUES {rows} "
+        "ON CONFLICT (key) DO NOTHING"
+    )
+
+
+def _in_powers_of_two(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    """Pieces of few different lengths: each length is a statement of its own that SQLite keeps ready."""
+    start, size = 0, _MOST_AT_ONCE
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        yield rows[start : start + size]
+        start += size
 
 
 def show_head(db: sqlite3.Connection, lane: str) -> None:
@@ -137,7 +172,7 @@ def done(
     if sealed is not None:
         remember(db, sealed)
     show_head(db, entry.lane)
-    append(db, then, now)
+    append(db, [(then, now)])
     return True
 
 
@@ -172,7 +207,7 @@ def park(db: sqlite3.Connection, entry: Entry, why: str, notices: Sequence[Value
         (why, now, steps_text(kept), entry.seq),
     )
     show_head(db, entry.lane)
-    append(db, notices, now)
+    append(db, [(notices, now)])
     return True
 
 

@@ -236,9 +236,8 @@ def steps_of(db: sqlite3.Connection, limit: int) -> int:
 
 def test_the_next_ones_cost_the_same_however_much_is_done_or_waits(db: sqlite3.Connection) -> None:
     def fill(first: int, count: int, lane: str) -> None:
-        tables.append(
-            db, [(f"k{n}", f"{lane} {n % 500}", "wa.message", "", n, "{}", 0.0) for n in range(first, count)], 0.0
-        )
+        rows = [(f"k{n}", f"{lane} {n % 500}", "wa.message", "", n, "{}", 0.0) for n in range(first, count)]
+        tables.append(db, [(rows, 0.0)])
 
     fill(0, 1_000, "lane")
     few = steps_of(db, 10)
