@@ -18,6 +18,7 @@ from bot.relay.worker import Worker
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.secrets import Vault
 from bot.translations import translator
+from bot.web.connections import Limits
 from bot.web.forms import Forms
 from bot.web.guessing import Guesses
 from bot.web.server import application
@@ -127,7 +128,7 @@ class Browser:
 
 
 @asynccontextmanager
-async def served(scene: Scene) -> AsyncIterator[Browser]:
+async def served(scene: Scene, limits: Limits | None = None) -> AsyncIterator[Browser]:
     clock = SameClock(scene)
     async with SqliteJournal(scene.folder / "journal", Vault(scene.folder / "secret.key"), clock) as journal:
         worker = Worker(journal, {"form.submit": scene.dispatcher.handle}, clock, notices.of_parked)
@@ -140,7 +141,7 @@ async def served(scene: Scene) -> AsyncIterator[Browser]:
             public_url=PUBLIC,
             guesses=Guesses(clock, ()),
         )
-        async with TestClient(TestServer(application(forms.routes()))) as client:
+        async with TestClient(TestServer(application(forms.routes(), limits))) as client:
             yield Browser(client, worker, journal, clock)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.chatops.command import Command, Desk
 from bot.chatops.form import Answers, Form, Opening, Uploaded
-from bot.web import server
+from bot.web.connections import Limits
 from commands import connect
 from tests.chatops.browser import Browser, served
 from tests.chatops.desk import PHONE, Scene
@@ -37,22 +37,21 @@ async def _upload(_: Desk, __: Answers, file: Uploaded) -> str:
 
 @pytest.mark.parametrize(("form", "status"), [(connect.FORM, 408), (replace(connect.FORM, upload=_upload), 422)])
 async def test_a_page_that_may_hold_a_file_has_more_time_to_come_from_a_slow_phone(
-    scene: Scene, form: Form, status: int, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, form: Form, status: int
 ) -> None:
     async def open_form(_: Desk, __: tuple[str, ...]) -> Opening:
         return Opening(form)
 
     scene.use(Command("connect", open_form, "connect.summary", forms=(form,)))
-    async with served(scene) as browser:
+    async with served(scene, Limits(request=1.0)) as browser:
         address, page = await opened(scene, browser)
         body = urlencode({**page.fields, "phone_number": "?", "act": "submit"})
 
         async def slowly() -> AsyncIterator[bytes]:
             for at in range(0, len(body), len(body) // 8):
                 yield body[at : at + len(body) // 8].encode()
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.2)
 
-        monkeypatch.setattr(server, "LONGEST", 0.3)
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = await browser.client.post(urlsplit(address).path, data=slowly(), headers=kind)
 

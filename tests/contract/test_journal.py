@@ -79,6 +79,23 @@ async def test_many_at_once_are_all_stored(journal: Journal) -> None:
     assert (await journal.counts())["waiting"] == 40
 
 
+async def test_many_at_once_in_one_lane_wait_in_the_order_in_which_they_were_written(journal: Journal) -> None:
+    written = [(n * 37) % 100 for n in range(100)]
+    await asyncio.gather(*(journal.append(entry(f"k{at}", "one lane", at)) for at in written))
+
+    for at in range(100):
+        await journal.done(await take(journal, f"k{at}"), DONE)
+    assert await keys(journal) == []
+
+
+async def test_each_who_brings_the_same_at_once_is_told_what_was_new(journal: Journal) -> None:
+    new = await asyncio.gather(*(journal.append(entry(f"k{n}"), entry(f"k{n + 1}")) for n in range(100)))
+
+    assert sum(new) == 101
+    assert set(new) <= {0, 1, 2}
+    assert await journal.append(*(entry(f"k{n}") for n in range(102))) == 1
+
+
 async def test_what_waits_is_told_by_kind_with_the_time_of_the_first(journal: Journal, clock: ManualClock) -> None:
     assert await journal.backlog() == {}
 
