@@ -8,6 +8,7 @@ are known. There agents may use it too, besides the people with one of the confi
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -36,6 +37,8 @@ FROM = "from"
 """What the form knows from the beginning in a customer's room, besides CUSTOMER: the phone of the number that sends."""
 _RECIPIENTS_LONGEST = 8000
 _SHOWN = 10
+_LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?")
+"""What a language looks like where one of several has to be named."""
 
 
 async def open_form(desk: Desk, args: tuple[str, ...]) -> Reply | Opening:
@@ -76,6 +79,8 @@ async def _in_one_line(
     found = [(number, one) for number, one in named if not language or _same(language, one.language)]
     if not found:
         return _unknown(args[0], shelves)
+    if len(found) > 1 and not language and rest and _LANGUAGE.fullmatch(rest[0]):
+        return _unknown(name, shelves)
     if len(found) > 1:
         return opening
     [(number, template)] = found

@@ -69,11 +69,21 @@ async def _set(desk: Desk, name: str, text: str) -> Reply:
     if text.casefold() == "default":
         await desk.settings.reset(name)
     else:
-        await _store(desk, name, "" if text.casefold() == "empty" and not field.required else clean(field, text))
+        await _store(desk, name, "" if text.casefold() == "empty" and not field.required else _read(field, text))
     act = Act("settings", {name: _text(desk, name) if name in desk.settings.chosen else "default"})
     key = "settings.set" if name in desk.settings.chosen else "settings.reset"
     values: dict[str, Value] = {"label": Words(f"settings.{name}"), "value": _shown(desk, name)}
     return Reply(key, values, buttons=(Press(Words("settings.list_button"), typed("settings", "list")),), did=act)
+
+
+def _read(field: Field, text: str) -> str:
+    try:
+        return clean(field, text)
+    except Invalid as error:
+        if not field.options:
+            raise
+        words = [option.also[0] if option in ON_OFF else option.value for option in field.options]
+        raise Invalid("settings.not_a_choice", choices=", ".join(words)) from error
 
 
 def _list(desk: Desk, only: str = "") -> Reply:

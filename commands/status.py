@@ -15,6 +15,8 @@ from commands.dialog360 import connected, health_words
 
 _MOST_TRACKS = 5
 _MOST_NUMBERS = 20
+_CUSTOMER = "+491701234567"
+"""An example."""
 SHOW = Press(Words("status.again"), typed("status"))
 
 
@@ -50,7 +52,7 @@ async def _trace(desk: Desk, word: str) -> Reply:
 
 
 async def _standing(desk: Desk) -> Reply:
-    numbers, now = await connected(desk), await desk.overview.standing()
+    numbers, now = await connected(desk), await desk.overview.standing(desk.occasion)
     rows: list[dict[str, Value]] = [
         {"what": "number", "phone": number.phone, "name": number.name, "health": health}
         for number, health in zip(
@@ -89,7 +91,7 @@ async def _standing(desk: Desk) -> Reply:
         "more": max(0, len(numbers) - _MOST_NUMBERS),
         "waiting": sum(of.waiting for of in now.waits.values()),
         "dead": now.dead,
-        "example": f"{SLASH} status +4915112345678",
+        "example": f"{SLASH} status {_CUSTOMER}",
     }
     return Reply("status.list", values, tuple(rows), (*buttons, SHOW), layout="status")
 
@@ -110,4 +112,4 @@ def _age(seconds: float) -> Words:
     return Words("status.age", {"hours": minutes // 60, "minutes": minutes % 60})
 
 
-COMMAND = Command(name="status", summary="status.summary", open=show, examples=("+4915112345678",))
+COMMAND = Command(name="status", summary="status.summary", open=show, examples=(_CUSTOMER,))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from bot.chatops.command import Command, Desk, Press, Reply, Value, Words, typed
+from bot.chatops.command import SLASH, Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import explain
 from bot.chatops.template_form import Shelf, Template
 from bot.errors import BotError
@@ -42,6 +42,7 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
         "page": page,
         "pages": pages,
         "words": " ".join(words),
+        "all": f"{SLASH} view-templates",
         "read": len(shelves),
         "age": _age(desk, [shelf for _, shelf in shelves]),
     }

@@ -138,7 +138,7 @@ class Dispatcher:
         if call is not None and call.addressed:
             return self._filling.control(call.name) if not call.args else None
         word = self._filling.control(message.text)
-        if word in ("cancel", "link") or (session.on_page and word in ("keep", "skip", "rest")):
+        if word in ("cancel", "link") or (session.on_page and word in ("keep", "skip", "rest", "back")):
             return word
         waiting_in_chat = session.state == "open" and not session.on_page
         is_command = call is not None and self._office.command(call.name) is not None

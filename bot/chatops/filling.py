@@ -37,15 +37,25 @@ class Filling:
     # --- in chat ---
 
     async def open(self, entry: Entry, desk: Desk, opening: Opening) -> Outcome:
+        before = await self._sessions.of(desk.person, desk.room)
         session = self._sessions.begin(_session_id(entry.key), opening.form, desk.person, desk.room, opening.about)
         session = replace(session, answers=dict(opening.answers))
+        closing = self._closing(before, session) if before else None
         async with self._sessions.hold(session.id):
             await self._sessions.sweep()
-            turn = await self._safely(self._dialogue.ask(desk, opening.form, session), session)
+            turn = await self._safely(self._dialogue.ask(desk, opening.form, session, closing), session)
             session = replace(turn.session, heard=entry.key, said=turn.reply)
             await self._sessions.replace_open(session)
         await self._voice.say(entry, desk.room, turn.reply)
         return Outcome({"form": opening.form.name})
+
+    def _closing(self, before: FormSession, session: FormSession) -> Words | None:
+        """What is said of a form that another one closes, unless nothing of it is lost."""
+        if before.state != "open" or self._sessions.is_over(before):
+            return None
+        if before.form == session.form and len(before.answers) <= len(session.answers):
+            return None
+        return Words("form.replaced", {"title": Words(f"{before.form}.title")})
 
     def control(self, text: str) -> str | None:
         return self._dialogue.control(text)
@@ -54,15 +64,18 @@ class Filling:
         """A button of a form: only of the present step, only by whom it was shown to, only once."""
         session = await self._sessions.get(code[1])
         problem = ""
-        if session is None or session.room != room:
+        if session is None or session.room != room or session.state in ("done", "cancelled"):
             problem = "form.button_unknown"
         elif session.person.id != person.id:
             problem = "form.button_of_other"
-        elif session.state != "open" or code[2] != str(session.revision):
+        elif session.state == "submitted":
+            problem = "form.working"
+        elif code[2] != str(session.revision):
             problem = "form.button_old"
         if session is None or problem:
             name = session.person.name or session.person.username if session else ""
-            await self._voice.say(entry, room, Reply(problem, {"name": name}))
+            again = self._again(session) if problem == "form.button_unknown" and session else ()
+            await self._voice.say(entry, room, Reply(problem, {"name": name}, buttons=again))
             return Outcome({"did": "button refused"})
         return await self.step(entry, session, answer)
 
@@ -90,9 +103,12 @@ class Filling:
         return Outcome({"form": session.form, "state": session.state})
 
     def _over(self, session: FormSession) -> Reply:
+        return Reply("form.over", buttons=self._again(session))
+
+    def _again(self, session: FormSession) -> tuple[Press, ...]:
+        """Opens such a form anew."""
         name = self._office.command_of(session.form)
-        again = Press(Words("command.button", {"name": name}), typed(name))
-        return Reply("form.over", buttons=(again,) if name else ())
+        return (Press(Words("command.button", {"name": name}), typed(name)),) if name else ()
 
     async def _safely(self, step: Awaitable[Turn], session: FormSession) -> Turn:
         """A step that could not be made because another server did not answer leaves everything as it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.errors import SENT_SINCE, NumberGone, Unsure
@@ -63,9 +63,16 @@ class Overview:
     async def trace(self, word: str) -> list[Track]:
         return await self._trace.of(word)
 
-    async def standing(self) -> Standing:
+    async def standing(self, besides: str = "") -> Standing:
+        """`besides`: the key of the entry that asks, which waits itself until it is answered."""
         waits: dict[Way, Backlog] = {}
-        for kind, one in (await self._journal.backlog()).items():
+        backlog = dict(await self._journal.backlog())
+        asking = await self._journal.find(besides) if besides else None
+        if asking is not None and asking.state == "waiting" and (its := backlog.get(asking.entry.kind)):
+            backlog[asking.entry.kind] = replace(its, waiting=its.waiting - 1)
+        for kind, one in backlog.items():
+            if not one.waiting:
+                continue
             way = _WAYS.get(kind, "other")
             so_far = waits.get(way, Backlog(0, one.oldest))
             waits[way] = Backlog(so_far.waiting + one.waiting, min(so_far.oldest, one.oldest))

@@ -209,6 +209,35 @@ async def test_a_button_works_once(scene: Scene) -> None:
     assert (await scene.session())["answers"]["department"] == "d1"
 
 
+async def test_a_button_of_a_form_that_is_over_leads_to_a_new_one(scene: Scene) -> None:
+    opened = await scene.one(CONNECT)
+    await scene.write("cancel")
+
+    told = await scene.press(opened, "Cancel")
+
+    assert "belongs to a form that is over" in told[0].text
+    assert labels(told[0]) == ["connect"]
+
+
+async def test_a_form_that_is_closed_by_opening_another_is_named(scene: Scene) -> None:
+    await scene.write(CONNECT)
+    again = await scene.one(CONNECT)
+    assert "is closed" not in again.text, "nothing was filled in yet"
+    await scene.save_key()
+    await scene.write(PHONE)
+
+    other = await scene.one("/whatsapp-360d-cloud settings")
+
+    assert other.text.startswith("Your form “Connect WhatsApp Number” is closed now; nothing of it was done.")
+    assert "Question 1 of 11" in other.text
+
+
+async def test_back_at_the_first_question_asks_it_again(scene: Scene) -> None:
+    await scene.write(CONNECT)
+
+    assert "Open the form: " in (await scene.one("back")).text
+
+
 async def test_a_button_of_somebody_elses_form_does_nothing(scene: Scene) -> None:
     scene.workspace.roles["bob"] = {"admin"}
     await scene.write(CONNECT)
@@ -226,7 +255,7 @@ async def test_a_button_carried_into_another_room_does_nothing(scene: Scene) -> 
 
     told = await scene.dm(button(opened, "Cancel").text)
 
-    assert "no longer exists" in told[0].text
+    assert "belongs to a form that is over" in told[0].text
     assert (await scene.session())["state"] == "open"
 
 

@@ -170,7 +170,7 @@ async def test_a_second_press_of_disconnect_does_not_touch_a_number_connected_si
 
     told = await scene.press(ask, "Yes, disconnect")
 
-    assert "belongs to an earlier step" in told[0].text
+    assert "belongs to a form that is over" in told[0].text
     assert len(await scene.registry.numbers()) == 1
 
 

@@ -68,7 +68,7 @@ async def test_disconnect_ends_the_conversation_and_a_second_press_does_nothing(
 
         await stage.rc.press(stage.admin, str(ask["_id"]), "Yes, disconnect")
 
-        await hears(stage, "belongs to an earlier step")
+        await hears(stage, "belongs to a form that is over")
         assert "No WhatsApp number" in (await stage.command("!whatsapp-360d-cloud numbers"))["msg"]
 
 

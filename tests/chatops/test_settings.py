@@ -81,8 +81,8 @@ async def test_every_setting_takes_what_people_write(scene: Scene, name: str, ty
 @pytest.mark.parametrize(
     ("name", "typed", "why"),
     [
-        ("agents_display_info", "nickname", "not one of the choices"),
-        ("file_uploads_enabled", "perhaps", "not one of the choices"),
+        ("agents_display_info", "nickname", "Possible: none, name, username."),
+        ("file_uploads_enabled", "perhaps", "Possible: on, off."),
         ("max_file_upload_size", "-2", "At least -1"),
         ("max_file_upload_size", "1.5", "whole number"),
         ("max_file_upload_size", "10 MB", "whole number"),
@@ -95,9 +95,9 @@ async def test_every_setting_takes_what_people_write(scene: Scene, name: str, ty
         ("message_status_endpoint_url", "https://[::1", "begins with https://"),
         ("message_status_endpoint_url", "http://169.254.169.254/latest", "only be set in the configuration file"),
         ("message_status_endpoint_url", HIDDEN, "user name or password"),
-        ("message_status_filter", "some", "not one of the choices"),
+        ("message_status_filter", "some", "Possible: all, regular, template."),
         ("list_button_label", '"A label that is much too long"', "at most 20"),
-        ("preferred_language", "Klingon", "not one of the choices"),
+        ("preferred_language", "Klingon", "Possible: ar, de, en, es, fr, hi, it, pt_BR."),
         ("list_buton_label", "x", "Did you mean “list_button_label”?"),
         ("colour", "x", "There is no setting “colour”."),
     ],

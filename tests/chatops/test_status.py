@@ -56,6 +56,16 @@ async def test_a_fresh_house_says_that_all_is_well(scene: Scene, journal: Journa
     assert labels(post) == ["Show status"]
 
 
+async def test_the_question_itself_does_not_count_as_waiting(scene: Scene, journal: Journal) -> None:
+    asked = scene.entry(CALL)
+    await journal.append(asked)
+    await journal.heads(1)
+
+    [post] = await scene.answers(asked)
+
+    assert "Nothing waits" in post.text
+
+
 async def test_numbers_are_shown_with_their_health(scene: Scene, journal: Journal, browser: Browser) -> None:
     address, page = await opened(scene, browser)
     await browser.submit(address, page, **FILLED)

@@ -97,6 +97,7 @@ async def test_a_place_in_the_header_and_every_button() -> None:
     ("line", "told"),
     [
         ("no_such +491701234567", "There is no template"),
+        ("order_update fr +491701234567", "exists in other languages: de, en."),
         ("free_gift en +491701234567", "REJECTED"),
         ("order_update en +491701234567 a b c d e", "more values than the template has places"),
         ("new_catalogue en +491701234567 not-a-link Ana X", "link that begins with https"),
