@@ -56,7 +56,7 @@ class TimeLimit:
     async def keep(self, work: Awaitable[T]) -> T:
         """Raises TimeoutError when the time is over; what it was working on is cancelled then."""
         task = asyncio.current_task()
-        assert task is not None, "a coroutine runs in a task"
+        assert task is not None  # a coroutine runs in one
         before = task.cancelling()
         self._deadlines.begin(task)
         try:
@@ -76,7 +76,7 @@ class TimeLimit:
     def give(self, seconds: float) -> None:
         """The work that this task is kept at may go on for so many seconds from now, whatever the limit."""
         task = asyncio.current_task()
-        assert task is not None, "a coroutine runs in a task"
+        assert task is not None  # a coroutine runs in one
         self._deadlines.end(task)
         if before := self._given.pop(task, None):
             before.cancel()

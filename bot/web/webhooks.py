@@ -93,6 +93,6 @@ class Webhooks:
         try:
             return await self._patience.keep(storing)
         except (TimeoutError, ConfigError) as error:
-            why = error or "storage does not answer"
+            why = str(error) or type(error).__name__
             log.error("a webhook cannot be stored, 360Dialog will send it again: %s", why)
             raise web.HTTPServiceUnavailable from None
