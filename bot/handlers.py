@@ -20,6 +20,7 @@ from bot.relay.events import Events
 from bot.relay.gestures import Gestures
 from bot.relay.inbound import Inbound
 from bot.relay.inbound_media import InboundMedia
+from bot.relay.late import Late
 from bot.relay.live_settings import LiveSettings
 from bot.relay.numbered_lists import NumberedLists
 from bot.relay.outbound import Outbound
@@ -114,6 +115,7 @@ def handlers_of(
         quotes=quotes,
         t=t,
     )
+    late = Late(journal, clock)
     return {
         "wa.message": Inbound(
             registry=registry,
@@ -128,13 +130,14 @@ def handlers_of(
         "wa.media": media,
         "wa.status": Statuses(journal, endpoint, ticks),
         "wa.other": Events(doors.journal, echoes, letters.templates),
-        "rc.message": FormsFirst(bot.answers_form, bot.chat, outbound),
+        "rc.message": FormsFirst(bot.answers_form, bot.chat, late.watching(outbound)),
         "rc.closed": Closings(registry, journal, conversations),
         "rc.edited": AgentEdits(journal, conversations),
         "rc.reaction": AgentReactions(registry, journal, whatsapp),
         "auto.message": AutoMessages(registry, journal, whatsapp, endpoint),
         "status.callback": endpoint,
         "tick": ticks,
+        "late": late,
         "template.send": TemplateSends(registry, journal, whatsapp, letters.targets, endpoint),
         "template.order": letters.orders,
         "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),

@@ -50,7 +50,7 @@ class Clock(Protocol):
 Kind = Literal[
     "wa.message", "wa.media", "wa.status", "wa.other",
     "rc.message", "rc.closed", "rc.edited", "rc.reaction",
-    "chat.message", "form.submit", "notice", "auto.message", "status.callback", "tick",
+    "chat.message", "form.submit", "notice", "auto.message", "status.callback", "tick", "late",
     "template.order", "template.send", "template.report", "audit",
 ]  # fmt: skip
 
@@ -195,6 +195,9 @@ class Journal(Protocol):
         handed over, or was known to be out and the entry is dead for another reason."""
 
     async def find(self, key: str) -> Stored | None: ...
+
+    async def head(self, lane: str) -> Entry | None:
+        """What is next in that lane, or being worked on."""
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
         """Waits until the entry is done or dead, at most `timeout` seconds; None when it still waits or is unknown."""

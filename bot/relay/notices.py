@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import BotError, GroupMessage, KeyInvalid, NumberBlocked, NumberGone, Unpaid, Unsure
-from bot.model import Button, Number, Pair, Post, RoomId
+from bot.model import Button, ChatMessage, Number, Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.quotes import Quotes
 from bot.relay.template_orders import is_few, order_of
@@ -53,8 +53,7 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             if message is None:
                 return ()
             text = "notice.perhaps_sent" if isinstance(error, Unsure) else "notice.not_sent"
-            quoted = _quote(message.text.strip() or ", ".join(file.name for file in message.files))
-            told = notice(entry.key, message.room, text, reason=sentence, text=quoted, **_clean(values))
+            told = notice(entry.key, message.room, text, reason=sentence, text=_quoted(message), **_clean(values))
             return (told, *_number_trouble(entry, error, sentence, values))
         case "wa.message":
             return (_not_shown(entry, error, sentence, values),)
@@ -80,6 +79,13 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             return (notice(entry.key, room, "notice.command_failed", reason=sentence, **_clean(values)),)
         case _:
             return ()
+
+
+def of_late(id: str, entry: Entry) -> Entry:
+    """An agent's message still waits to go out."""
+    message = chat_message(entry.body["message"])
+    said = _quoted(message) if message is not None else ""
+    return notice(id, entry.body["message"]["rid"], "notice.late", text=said)
 
 
 def _number_trouble(
@@ -166,7 +172,8 @@ def _day(entry: Entry) -> int:
     return int(entry.first_at or time.time()) // 86400
 
 
-def _quote(text: str) -> str:
+def _quoted(message: ChatMessage) -> str:
+    text = message.text.strip() or ", ".join(file.name for file in message.files)
     line = inert_line(text, _QUOTED)
     return f"{line}…" if len(text) > _QUOTED else line
 

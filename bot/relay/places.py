@@ -16,7 +16,7 @@ _TALKS_TO = {
     "out": "WhatsApp", "auto": "WhatsApp", "tpl": "WhatsApp", "reaction": "WhatsApp",
     "callback": "status endpoint",
     "tick": "decoration",
-    "st": "nobody", "other": "nobody", "tplorder": "nobody",
+    "st": "nobody", "other": "nobody", "tplorder": "nobody", "late": "nobody",
 }  # fmt: skip
 """Lanes that are not named here share places of their own."""
 

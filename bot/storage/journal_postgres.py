@@ -35,6 +35,7 @@ from bot.storage.journal_rows import (
     Values,
     backlog_of,
     conversation_of,
+    entry_of,
     pair_of,
     stored_of,
     written,
@@ -177,6 +178,10 @@ class PostgresJournal:
     async def find(self, key: str) -> Stored | None:
         row = await self._row(tables.ENTRY_BY_KEY, plain(key))
         return stored_of(row) if row else None
+
+    async def head(self, lane: str) -> Entry | None:
+        row = await self._row(tables.NEXT_IN_LANE, plain(lane))
+        return entry_of(row) if row else None
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
         name, told = short(plain(key)), asyncio.Event()

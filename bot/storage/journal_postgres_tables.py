@@ -52,6 +52,9 @@ APPEND = f"""
 """
 """Which of the given were new. In the order of keys, then of lanes, so that two bots do not wait for each other."""
 
+NEXT_IN_LANE = """
+    SELECT * FROM entries WHERE lane = $1 AND state = 'waiting' ORDER BY begun DESC, at_ms, seq LIMIT 1
+"""
 _SHOW_HEAD = f"""
     WITH head AS (
         SELECT lane, seq, begun, at_ms, due > 0 AS delayed, CASE WHEN due > 0 THEN due ELSE first_at END AS since

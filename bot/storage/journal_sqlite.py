@@ -31,6 +31,7 @@ from bot.storage.journal_rows import (
     Row,
     backlog_of,
     conversation_of,
+    entry_of,
     new_values,
     pair_of,
     storable,
@@ -167,6 +168,10 @@ class SqliteJournal:
     async def find(self, key: str) -> Stored | None:
         row = await self._row(tables.ENTRY_BY_KEY, storable(key))
         return stored_of(row) if row else None
+
+    async def head(self, lane: str) -> Entry | None:
+        row = await self._row(tables.NEXT_IN_LANE, storable(lane))
+        return entry_of(row) if row else None
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
         key, told = storable(key), asyncio.Event()

@@ -29,6 +29,7 @@ SHOW_NEW_HEADS = f"""
 """
 """Of the entries after a seq, all new: what is no head of its lane now changes no lane."""
 _MOST_AT_ONCE = 64
+NEXT_IN_LANE = f"SELECT * FROM entries WHERE lane = ? AND state = 'waiting' {_FRONT} LIMIT 1"
 _OPEN = "instr(?, '|' || substr(lane, 1, instr(lane || ':', ':') - 1) || '|') = 0"
 READY_LANES = f"SELECT since, seq, lane FROM lanes WHERE delayed = 0 AND {_OPEN} ORDER BY since, seq LIMIT ?"
 DUE_LANES = f"""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.ports import Backlog, Entry, Journal, Outcome
+from bot.ports import Backlog, Entry, Journal, Outcome, Step
 from tests.contract.journals import NOON, ManualClock, Store, entry, keys, take
 
 DONE = Outcome()
@@ -23,6 +23,19 @@ async def test_a_key_is_taken_once_for_ever(journal: Journal) -> None:
 
     assert await journal.append(entry("a"), entry("b")) == 0
     assert await keys(journal) == ["c"]
+
+
+async def test_what_is_next_in_a_lane_can_be_seen_while_it_is_worked_on(journal: Journal) -> None:
+    await journal.append(entry("a", at_ms=2), entry("b", at_ms=1), entry("c", "other"))
+    assert (await journal.head("lane") or pytest.fail("lost")).key == "b"
+    one, _ = await journal.heads(10)
+    await journal.append(entry("earlier"))
+    await journal.progress(one, 0, Step("handed"))
+    assert (await journal.head("lane") or pytest.fail("lost")).key == "b"
+    await journal.done(one, Outcome())
+
+    assert (await journal.head("lane") or pytest.fail("lost")).key == "earlier"
+    assert await journal.head("nobody's") is None
 
 
 async def test_a_key_is_known_after_a_restart(store: Store, clock: ManualClock) -> None:

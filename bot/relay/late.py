@@ -1,0 +1,59 @@
+"""An agent's message that has not gone out for minutes: the agent is told once an outage, and again when it is over.
+
+The first failure of a message leaves a watch that rests for `LATE` seconds. If the message still waits by then, the
+agent is told, and the watch looks on until nothing of that conversation is late any more. It is an entry like any
+other, and each notice has its key, so neither a restart nor a clock that jumps says anything twice; watches of later
+messages of the conversation wait behind the first one's. What comes of a message in the end (refused, or given up after
+a day) is told by whoever finds that out.
+"""
+
+from __future__ import annotations
+
+from bot.errors import Busy, Trouble
+from bot.model import RoomId
+from bot.ports import Clock, Entry, Handler, Journal, Outcome
+from bot.relay.notices import notice, of_late
+
+LATE = 180.0
+_LOOK = 20.0
+
+
+class Late:
+    """Handler of `late` entries."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    def watching(self, handler: Handler) -> Handler:
+        """The same handler of agents' messages, watched."""
+
+        async def watched(entry: Entry) -> Outcome:
+            try:
+                return await handler(entry)
+            except Busy:
+                room = entry.body["message"]["rid"]
+                watch = Entry(f"late:{entry.key}", f"late:{room}", "late", {"of": entry.key, "room": room}, rest=LATE)
+                await self._journal.append(watch)
+                raise
+
+        return watched
+
+    async def __call__(self, entry: Entry) -> Outcome:
+        room, of = RoomId(entry.body["room"]), str(entry.body["of"])
+        message = await self._journal.find(of)
+        if entry.tries == 0:
+            ours = await self._journal.conversation_of_room(room) is not None
+            if message is None or message.state != "waiting" or not ours:
+                return Outcome({"late": False})
+            await self._journal.append(of_late(f"late:{of}", message.entry))
+        elif not self._is_late(await self._journal.head(f"out:{room}")):
+            if message is not None and message.state == "done":
+                await self._journal.append(notice(f"late over:{of}", room, "notice.late_over"))
+            return Outcome({"late": True})
+        raise Trouble("agents' messages wait to go out", after=_LOOK)
+
+    def _is_late(self, waits: Entry | None) -> bool:
+        if waits is None or waits.kind != "rc.message":
+            return False
+        return waits.tries > 0 or self._clock.now() - waits.first_at > LATE
