@@ -27,6 +27,12 @@ async def minutes(stage: Stage, clock: FastClock, many: float) -> None:
     await stage.wa.until(lambda: clock.now() > until and len(stage.wa.calls) > seen, timeout=30)
 
 
+async def waits_and_goes_out(stage: Stage, room: str, words: str) -> None:
+    await stage.rc.until(lambda: any(words in line for line in told(stage, room)), timeout=30)
+    stage.wa.levers.clear()
+    await stage.rc.until(lambda: told(stage, room)[-1].startswith("What had waited"), timeout=30)
+
+
 async def test_it_is_told_once_an_outage_however_many_messages_wait_and_over_restarts() -> None:
     async with staged(start=False) as stage:
         clock = FastClock(speed=60)
@@ -58,9 +64,7 @@ async def test_the_next_outage_is_told_anew_and_a_short_one_not_at_all() -> None
         for outage in ("first", "second"):
             stage.wa.levers.add("/messages", times=-1, status=429, body=BUSY)
             await stage.agent_writes(room, f"{outage} outage")
-            await stage.rc.until(lambda outage=outage: any(outage in line for line in told(stage, room)), timeout=30)
-            stage.wa.levers.clear()
-            await stage.rc.until(lambda: told(stage, room)[-1].startswith("What had waited"), timeout=30)
+            await waits_and_goes_out(stage, room, outage)
         before = told(stage, room)
         assert len(before) == 4
         stage.wa.levers.add("/messages", times=2, status=429, body=BUSY)
