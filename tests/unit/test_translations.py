@@ -166,6 +166,26 @@ def _visible(text: str) -> str:
     return re.sub("[\u2066-\u2069]", "", text)
 
 
+OTHER_WORDS = {
+    "de": "Gespräch|Unterhaltung|Workspace|Knopf|Knöpf|Administrator",
+    "es": "charla|área de trabajo|workspace|llave|configuraciones",
+    "fr": "discussion|workspace|réglage|opérateur",
+    "it": "workspace|botton|operator|dipartimento|spazi di lavoro",
+    "pt_BR": "workspace|área de trabalho|atendente|ajuste",
+    "hi": "workspace|प्रशासक|व्यवस्थापक|टेम्प्लेट|पृष्ठ|वार्तालाप",
+    "ar": "وكلاء|وكيل|مشرف|زبون|استمارة|دردشات",
+}
+"""Words for what each catalogue calls by another: an agent, a conversation, a button has one name, or people look for
+a second one."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_thing_has_one_name(language: str) -> None:
+    other = re.compile(OTHER_WORDS[language], re.IGNORECASE)
+
+    assert [key for key, one in texts(language).items() if any(other.search(_bare(form)) for form in forms(one))] == []
+
+
 @pytest.mark.parametrize("language", ["ar"])
 def test_what_reads_from_left_to_right_is_set_apart_in_a_text_from_right_to_left(language: str) -> None:
     """Otherwise `+49 1511` is shown as `1511 49+`. The marks come in pairs, or all that follows would turn."""
