@@ -67,7 +67,8 @@ class Workspace(Protocol):
         """Direct rooms with the bot that changed after `moment`."""
 
     async def messages_since(self, room: RoomId, moment: float) -> list[Json]:
-        """Raw messages of a room that changed after `moment`, oldest first."""
+        """Raw messages of a room that changed after `moment`, oldest first. Of one that was deleted there is `_id`, the
+        moment, and `t: "rm"`."""
 
     async def roles_of(self, user: UserId, room: RoomId | None = None) -> frozenset[str]:
         """Workspace roles of a person, and their roles in `room` (owner, moderator) when one is given."""
@@ -81,7 +82,6 @@ class Workspace(Protocol):
         """Id of the Omnichannel agent with this user name; with `available` only if they take conversations now.
 
         Raises NotAllowed when the bot's account may not see agents."""
-
 
 
 class WorkspaceAdmin(Protocol):

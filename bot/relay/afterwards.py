@@ -2,7 +2,8 @@
 
 Rocket.Chat shows each of them by sending the whole message once more (stream-room-messages; 8.3
 app/reactions/server/setReaction.ts, app/lib/server/functions/{updateMessage,deleteMessage}.ts). What changed, it does
-not say. Where deleted messages leave no placeholder, which is the default, a deletion is not told at all.
+not say. Where deleted messages leave no placeholder, which is the default, the stream is silent about a deletion, and
+it is found when the rooms that changed are read over REST, some minutes later.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from bot.whatsapp.markup import inert_line
 from bot.whatsapp.short_codes import to_unicode
 
 _REMEMBERED = 5000
+_TAKEN_BACK = 86400.0
+"""Seconds. Whoever deletes a message later than that does not think of taking it back: a retention policy cleans up."""
 
 
 class Afterwards:
@@ -49,7 +52,7 @@ class Afterwards:
         if not (deleted or was_edited(message)):
             return None
         written = chat_message(message)
-        if written is None or written.user == bot or message.get("token"):
+        if message.get("token") or (written.user == bot if written is not None else not deleted):
             return None
         when = moment(message.get("editedAt")) or changed_at(message)
         body = {"message": id, "room": room, "deleted": deleted, "at": when}
@@ -131,8 +134,10 @@ class AgentEdits:
         if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
             return Outcome({"ignored": "not a WhatsApp room"})
         sent = await self._journal.find(f"rc:{id}")
-        if sent is None or entry.body["at"] <= sent.entry.first_at:
-            return Outcome({"ignored": "it was changed before it was sent, or never meant for the customer"})
+        if sent is None or sent.state == "dead" or entry.body["at"] <= sent.entry.first_at:
+            return Outcome({"ignored": "it was changed before it was sent, or never came to the customer"})
+        if entry.body["deleted"] and entry.body["at"] > sent.entry.first_at + _TAKEN_BACK:
+            return Outcome({"ignored": "old messages are cleaned up"})
         sentence = "notice.deleted_here_only" if entry.body["deleted"] else "notice.edited_here_only"
         told = notice(f"edited:{id}", room, sentence)
         await self._journal.append(told if entry.body["deleted"] else about(id, told))

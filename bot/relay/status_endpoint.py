@@ -98,9 +98,7 @@ class StatusEndpoint:
         wanted = app.message_status_filter
         return bool(app.message_status_endpoint_url) and wanted in ("all", "template" if template else "regular")
 
-    def _of_pair(
-        self, pair: Pair, state: str, to: str, errors: tuple[WireError, ...] = (), *, template: bool
-    ) -> Entry:
+    def _of_pair(self, pair: Pair, state: str, to: str, errors: tuple[WireError, ...] = (), *, template: bool) -> Entry:
         fields: dict[str, Any] = {
             "msId": pair.wamid,
             "mobileNo": to,
@@ -142,5 +140,3 @@ def _error(error: WireError) -> dict[str, Any]:
     """As WhatsApp words it (Meta: whatsapp/webhooks/reference/messages/status)."""
     told: dict[str, Any] = {"code": error.code, "title": error.title}
     return {**told, "error_data": {"details": error.details}} if error.details else told
-
-

@@ -284,6 +284,29 @@ async def test_an_agent_who_deletes_what_was_sent_is_told_that_the_customer_has_
         assert "still has it" in told["msg"]
 
 
+async def test_a_deletion_that_leaves_no_placeholder_is_told_once_the_rooms_are_read() -> None:
+    """The default of a workspace: the stream of messages is silent, and `chat.syncMessages` alone names what is gone.
+    What never came to the customer is nobody's concern."""
+    async with staged() as stage:
+        room, _ = await talking(stage)
+        sent = await agent_writes(stage, room, "oops")
+        await stage.customer_reads("oops")
+        stage.wa.levers.add("/messages", status=400, body={"error": {"code": 131009, "message": "(#131009) no"}})
+        refused = await agent_writes(stage, room, "not for them")
+        [failed] = await stage.rc.until(lambda: stage.from_bot(room))
+        await stage.rc.remove(stage.agent, refused)
+        await stage.rc.remove(stage.agent, sent)
+        await stage.rc.cut_sockets()
+        told = await stage.rc.until(lambda: stage.from_bot(room)[1:])
+        await stage.rc.cut_sockets()
+        await stage.rc.write(stage.agent, room, "the end")
+        await stage.customer_reads("the end")
+
+        assert "Not delivered" in failed["msg"]
+        assert ["still has it" in one["msg"] for one in told] == [True]
+        assert len(stage.from_bot(room)) == 2
+
+
 async def test_a_failure_that_comes_later_quotes_the_message_that_failed() -> None:
     async with staged() as stage:
         stage.wa.auto_status = False
