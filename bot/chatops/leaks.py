@@ -1,7 +1,9 @@
 """Finds an API key that somebody typed into a chat. Pure.
 
-360Dialog's keys are long strings of letters and digits, some with an ending such as `_AK` or `_sandbox`. The pattern
-is meant to be a little too eager: a message deleted for nothing is typed again, a key left standing is read by others.
+360Dialog's keys are long strings of letters and digits, some with an ending such as `_AK` or `_sandbox`. One in sixty
+has no digit at all, and is known by its ending `AK` (as partners' ids end in `PA`, docs.360dialog.com, Partner API) and
+by capitals that stand as no word has them. The pattern is meant to be a little too eager: a message deleted for nothing
+is typed again, a key left standing is read by others.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ _TRIM = "`*'\"„“”,.;:()[]<>"
 
 
 def is_key(word: str) -> bool:
-    """Long, letters and digits mixed, no word of any language. A URL or a mail address is none."""
+    """Long, letters and digits or letters of both cases mixed, no word of any language. A URL or a mail address is none."""
     word = word.strip(_TRIM)
     if _MARKED.fullmatch(word):
         return True
@@ -25,7 +27,7 @@ def is_key(word: str) -> bool:
         return False
     kinds = [_kind(c) for c in word]
     changes = sum(a != b for a, b in pairwise(kinds) if "-" not in (a, b))
-    return "0" in kinds and changes >= 4
+    return changes >= 4 if "0" in kinds else changes >= 8 and word.endswith("AK")
 
 
 def _kind(c: str) -> str:

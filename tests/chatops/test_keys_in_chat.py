@@ -90,7 +90,15 @@ async def test_a_key_in_a_room_that_is_not_ours_is_left_alone(scene: Scene) -> N
 
 @pytest.mark.parametrize(
     "word",
-    [KEY, KEY[:-3], "4f2a91c0-3b7e-4c55-9a3e-0d8f6b1c2e7a", "abc123_sandbox", "2nfh3o_sandbox", "a1b2c3d4e5f6a7b8c9d0"],
+    [
+        KEY,
+        KEY[:-3],
+        "nDdGCQnBbmHOLBYoNNXpPgoSAK",
+        "4f2a91c0-3b7e-4c55-9a3e-0d8f6b1c2e7a",
+        "abc123_sandbox",
+        "2nfh3o_sandbox",
+        "a1b2c3d4e5f6a7b8c9d0",
+    ],
 )
 def test_what_looks_like_a_key_is_one(word: str) -> None:
     assert is_key(word)
@@ -105,6 +113,8 @@ def test_what_looks_like_a_key_is_one(word: str) -> None:
         "omnichannel-whatsapp-cloud-api-setup",
         "https://hub.360dialog.com/dashboard/abc123def456ghi789",
         "Donaudampfschifffahrtsgesellschaft",
+        "MyVeryLongCamelCaseClassNameFactory",
+        "TELEGRAMMSTILOHNEVIELEWORTESAK",
         "someone123@example4567890.com",
         "2024-11-05",
         "order-number-2024-100",
