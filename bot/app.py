@@ -203,7 +203,14 @@ def _routes(
         guesses=guesses,
         audit=office.audit,
     )
-    sign_ups = SignUps(app_id=house.app_id, token=house.api_token, journal=doors.journal, t=t, guesses=guesses)
+    sign_ups = SignUps(
+        app_id=house.app_id,
+        token=house.api_token,
+        journal=doors.journal,
+        setting=doors.admin.public_setting,
+        t=t,
+        guesses=guesses,
+    )
     health = HealthPages(bot.health, doors.vault.proof)
     routes = [route for part in (*parts, api, sign_ups, health) for route in part.routes()]
     return [*routes, *OpenApi(routes, version=VERSION, public_url=house.public_url).routes()]

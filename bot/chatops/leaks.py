@@ -19,7 +19,7 @@ _TRIM = "`*'\"„“”,.;:()[]<>"
 
 
 def is_key(word: str) -> bool:
-    """Long, letters and digits or letters of both cases mixed, no word of any language. A URL or a mail address is none."""
+    """Long, digits or both cases in the midst of letters, no word of any language. A URL or a mail address is none."""
     word = word.strip(_TRIM)
     if _MARKED.fullmatch(word):
         return True

@@ -1,9 +1,9 @@
 """Tells the administrator's own system what becomes of each message (setting `message_status_endpoint_url`).
 
 One POST for each change, with the fields of the original app (developer.rocket.chat: monitoring WhatsApp messages):
-`msId`, `message`, `mobileNo`, `connectedWhatsAppNo`, `MessageStatus` (queued, sent, delivered, read, failed, deleted),
-`ErrorDetails`, `type` (Template-Message, Regular-Message), `timestamp` (ISO 8601, when the change was noted). A message
-that WhatsApp refused at once never got an id: it has no `msId`.
+`msId`, `message`, `mobileNo` (digits), `connectedWhatsAppNo`, `MessageStatus` (queued, sent, delivered, read, failed,
+deleted), `ErrorDetails`, `type` (Template-Message, Regular-Message), `timestamp` (ISO 8601, when the change was noted).
+A message that WhatsApp refused at once never got an id: it has no `msId`.
 
 The text of the message is part of what the system is told. It is not stored for that beyond the call itself: memory has
 it for a while, and after that Rocket.Chat is asked, which is where it lives. Calls wait in a few lanes of their own, so
@@ -69,8 +69,8 @@ class StatusEndpoint:
     ) -> None:
         """WhatsApp did not take it. `key` is that of the entry that sends it."""
         if self._wants(template):
-            fields = {"mobileNo": to, "connectedWhatsAppNo": number, "MessageStatus": "failed", "type": _type(template)}
-            fields |= {"message": text, "ErrorDetails": error.said or type(error).__name__}
+            fields = {"mobileNo": _digits(to), "connectedWhatsAppNo": number, "MessageStatus": "failed"}
+            fields |= {"type": _type(template), "message": text, "ErrorDetails": error.said or type(error).__name__}
             await self._journal.append(self._entry(f"{key}:failed", to, fields))
 
     async def changed(self, pair: Pair, status: Status) -> None:
@@ -101,7 +101,7 @@ class StatusEndpoint:
     def _of_pair(self, pair: Pair, state: str, to: str, errors: tuple[WireError, ...] = (), *, template: bool) -> Entry:
         fields: dict[str, Any] = {
             "msId": pair.wamid,
-            "mobileNo": to,
+            "mobileNo": _digits(to),
             "connectedWhatsAppNo": pair.number,
             "MessageStatus": state,
             "type": _type(template),
@@ -130,6 +130,11 @@ class StatusEndpoint:
         if message is None:
             return ""
         return from_rocketchat(message.text) or ", ".join(file.name for file in message.files)
+
+
+def _digits(to: str) -> str:
+    """A customer is one and the same in all calls: sent to as `+49…`, WhatsApp speaks of `49…`."""
+    return to.removeprefix("+")
 
 
 def _type(template: bool) -> str:

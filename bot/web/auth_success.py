@@ -1,8 +1,9 @@
 """Where 360Dialog leads people back to after a sign-up, and the icon of WhatsApp conversations.
 
-`GET /api/apps/private/{app_id}/{key}/authSuccess`: whatever the query holds or lacks, the answer thanks and names the
-next step; the setup channel hears of it once per client and channels. 360Dialog sends `client`, `channels=[a,b]` and
-`revoked=[a]` with literal or encoded brackets (docs.360dialog.com: integrated onboarding). The query is never logged.
+`GET /api/apps/private/{app_id}/{key}/authSuccess`: whatever the query holds or lacks, the answer thanks, names the next
+step and leads back to the workspace; the setup channel hears of it once per client and channels. 360Dialog sends
+`client`, `channels=[a,b]` and `revoked=[a]` with literal or encoded brackets (docs.360dialog.com: integrated
+onboarding). The query is never logged.
 
 `GET /api/apps/public/{app_id}/get-sidebar-icon`: our own drawing, free for every page to show.
 """
@@ -11,12 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from bot.chatops.command import Words, typed
+from bot.errors import BotError
 from bot.ports import Entry, Journal
 from bot.relay.api_token import is_token
 from bot.relay.notices import SETUP, notice, with_button
@@ -24,6 +29,8 @@ from bot.translations import Translator
 from bot.web.guessing import Guesses
 from bot.web.pages import Pages
 from bot.whatsapp.markup import inert_line
+
+log = logging.getLogger(__name__)
 
 ICON = Path(__file__).resolve().parents[2] / "templates" / "icons" / "sidebar.svg"
 _ICON_HEADERS = {
@@ -40,8 +47,21 @@ _LONGEST = 2048
 
 
 class SignUps:
-    def __init__(self, *, app_id: str, token: str, journal: Journal, t: Translator, guesses: Guesses) -> None:
+    """`setting`: a public setting of the workspace; the address of the workspace is asked of itself."""
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        token: str,
+        journal: Journal,
+        setting: Callable[[str], Awaitable[Any]],
+        t: Translator,
+        guesses: Guesses,
+    ) -> None:
         self._token = token
+        self._setting = setting
+        self._t = t
         self._guesses = guesses
         self._journal = journal
         self._pages = Pages(t)
@@ -60,10 +80,10 @@ class SignUps:
         self._guesses.check(request)
         if not is_token(request.match_info["key"], self._token):
             self._guesses.wrong(request)
-            return self._page("page.no_such_address", 404)
+            return self._page("page.no_such_address", 404, [])
         if request.method == "GET":
             await self._journal.append(*self._news(request))
-        return self._page("page.signed_up", 200)
+        return self._page("page.signed_up", 200, await self._way_back())
 
     async def icon(self, request: web.Request) -> web.StreamResponse:
         """The icon of WhatsApp conversations.
@@ -88,8 +108,17 @@ class SignUps:
             news.append(with_button("account.connect", typed("connect"), told))
         return news
 
-    def _page(self, key: str, status: int) -> web.Response:
-        return self._pages.page("message", status, key=key, words=Words(key), said=None, links=[])
+    async def _way_back(self) -> list[tuple[str, str]]:
+        try:
+            site = await self._setting("Site_Url")
+        except BotError as error:
+            log.info("Rocket.Chat does not tell its address, so the page has no link to it: %s", error)
+            return []
+        known = isinstance(site, str) and site.startswith(("https://", "http://"))
+        return [(self._t("page.to_workspace"), site)] if known else []
+
+    def _page(self, key: str, status: int, links: list[tuple[str, str]]) -> web.Response:
+        return self._pages.page("message", status, key=key, words=Words(key), said=None, links=links)
 
 
 def _ids(request: web.Request, name: str) -> list[str]:

@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from bot.errors import NotAllowed, Trouble
 from bot.stage import staged
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.secrets import Vault
@@ -26,11 +27,14 @@ from tests.chatops.desk import TOKEN, FakeClock
 
 BACK = f"/api/apps/private/app/{TOKEN}/authSuccess"
 ICON = "/api/apps/public/app/get-sidebar-icon"
+SITE = "https://chat.example.com/team?a=1&b"
 
 
 class Door:
-    def __init__(self, client: ClientSession, base: str, journal: SqliteJournal) -> None:
+    def __init__(self, client: ClientSession, base: str, journal: SqliteJournal, site: list[object]) -> None:
         self.client, self.base, self.journal = client, base, journal
+        self.site = site
+        """What the workspace tells of its address, or how it fails to."""
 
     async def back(self, query: str = "", key: str = TOKEN) -> tuple[int, str]:
         """With the query exactly as it stands."""
@@ -48,10 +52,19 @@ class Door:
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     async with SqliteJournal(tmp_path, Vault(tmp_path / "secret.key"), FakeClock()) as journal:
         guesses = Guesses(FakeClock(), ())
-        sign_ups = SignUps(app_id="app", token=TOKEN, journal=journal, t=translator("en"), guesses=guesses)
+        told: list[object] = [SITE]
+
+        async def setting(id: str) -> object:
+            if isinstance(told[0], Exception):
+                raise told[0]
+            return told[0] if id == "Site_Url" else None
+
+        sign_ups = SignUps(
+            app_id="app", token=TOKEN, journal=journal, setting=setting, t=translator("en"), guesses=guesses
+        )
         app = application(sign_ups.routes())
         async with serving(app, "127.0.0.1", 0) as port, ClientSession(f"http://127.0.0.1:{port}") as client:
-            yield Door(client, f"http://127.0.0.1:{port}", journal)
+            yield Door(client, f"http://127.0.0.1:{port}", journal, told)
 
 
 async def test_the_page_thanks_and_names_the_next_step(door: Door) -> None:
@@ -61,6 +74,16 @@ async def test_the_page_thanks_and_names_the_next_step(door: Door) -> None:
     assert "Thank you" in html
     assert "generate it in the 360Dialog Hub" in html
     assert "y9MiLoCH" not in html
+
+
+async def test_the_page_leads_back_to_the_workspace_and_thanks_without_knowing_where_it_is(door: Door) -> None:
+    link = 'href="https://chat.example.com/team?a=1&amp;b"'
+    assert link in (await door.back())[1]
+
+    for nothing in (None, "", 5, "javascript:alert(1)", Trouble("away"), NotAllowed("no")):
+        door.site[0] = nothing
+        status, html = await door.back()
+        assert (status, "Thank you" in html, "href" in html) == (200, True, False)
 
 
 @pytest.mark.parametrize(

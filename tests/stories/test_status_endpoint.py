@@ -142,6 +142,15 @@ async def test_a_redirect_is_not_followed_and_an_administrator_hears_of_it() -> 
         assert len(receiver.got) == 1
 
 
+async def test_a_customer_has_one_number_in_all_calls_however_it_was_typed() -> None:
+    async with receiving() as receiver, staged(message_status_endpoint_url=receiver.url) as stage:
+        await stage.connect()
+        await stage.command(f"!whatsapp-360d-cloud send-template hello_world en_US {stage.customer.phone}")
+        await receiver.heard(3)
+
+        assert {one["mobileNo"] for one in receiver.got} == {stage.customer.wa_id}
+
+
 @pytest.mark.parametrize(("wanted", "calls"), [("regular", ["queued"]), ("template", [])])
 async def test_the_filter_counts(wanted: str, calls: list[str]) -> None:
     async with (
