@@ -148,7 +148,9 @@ def _apart(words: Sequence[str], region: str) -> list[str]:
         starts = range(max(end - _MOST_WORDS, 0), end)
         read = ((start, understood(" ".join(words[start:end]), region)) for start in starts)
         ways.append([[*way, digits] for start, digits in read if digits for way in ways[start]][:2])
-    if len(ways[-1]) != 1:
+    if len(ways[-1]) > 1:
+        raise Invalid("send_template.which_phones", "recipients", given=" ".join(words)[:40])
+    if not ways[-1]:
         wrong = next((word for word, digits in zip(words, alone, strict=True) if not digits), "")
         given = " ".join(words) if len(words) <= _MOST_WORDS else wrong
         raise Invalid("send_template.not_a_phone", "recipients", given=given[:40])
@@ -169,7 +171,7 @@ def leading_phone(words: Sequence[str], region: str = "") -> tuple[str, int]:
     if 1 in valid or (1 in possible and not valid):
         return possible[1], 1
     if len(valid) > 1:
-        raise Invalid("send_template.not_a_phone", "recipients", given=" ".join(words[: max(valid)])[:40])
+        raise Invalid("send_template.which_phone", "recipients", given=" ".join(words[: max(valid)])[:40])
     return next(((digits, n) for n, digits in valid.items()), ("", 0))
 
 

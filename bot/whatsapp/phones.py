@@ -6,9 +6,11 @@
 
 A number with its country code only has to be possible: WhatsApp knows numbers that the numbering plans do not (test
 numbers, Brazilian mobiles without the ninth digit). One without has to be valid, for here a wrong guess reaches
-somebody else; when it could as well be read with a country code, nothing is guessed. In Brazil, Mexico and Argentina
-WhatsApp's own ids differ from what people dial, so a number of these countries stays as it was typed (Meta: phone
-numbers).
+somebody else; when it could as well be read with a country code, nothing is guessed. It could not when it is grouped as
+at home, `(646) 555-1234`, or when the other reading is a landline whose country code does not stand apart.
+
+In Brazil, Mexico and Argentina WhatsApp's own ids differ from what people dial, so a number of these countries stays as
+it was typed (Meta: phone numbers).
 """
 
 from __future__ import annotations
@@ -50,8 +52,11 @@ def understood(text: str, region: str = "") -> str | None:
         return _international("+" + compact)
     if abroad is None or not phonenumbers.is_valid_number(abroad):
         return _digits(at_home)
-    surely = abroad.country_code == at_home.country_code or phonenumbers.number_type(at_home) not in _MOBILE
-    return _international("+" + compact) if surely else None
+    if abroad.country_code == at_home.country_code or phonenumbers.number_type(at_home) not in _MOBILE:
+        return _international("+" + compact)
+    groups = _groups(text)
+    landline = phonenumbers.number_type(abroad) not in _MOBILE and groups[0] != str(abroad.country_code)
+    return _digits(at_home) if landline or groups == _groups(_as_at_home(at_home)) else None
 
 
 def is_valid(digits: str) -> bool:
@@ -60,9 +65,21 @@ def is_valid(digits: str) -> bool:
     return number is not None and phonenumbers.is_valid_number(number)
 
 
+def _groups(text: str) -> list[str]:
+    return re.findall(r"\d+", _plain(text))
+
+
+def _as_at_home(number: PhoneNumber) -> str:
+    """Grouped as people dial it in its country, without the zero in front."""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL).lstrip("0")
+
+
+def _plain(text: str) -> str:
+    return "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text.strip()).removeprefix("tel:")
+
+
 def _compact(text: str) -> str | None:
-    plain = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text.strip()).removeprefix("tel:")
-    compact = _MARKS.sub("", plain)
+    compact = _MARKS.sub("", _plain(text))
     compact = "+" + compact[2:] if compact.startswith("00") else compact
     return compact if _COMPACT.fullmatch(compact) else None
 

@@ -140,8 +140,18 @@ def test_a_number_in_one_line_may_have_blanks(line: str, to: str, first: str) ->
 
 
 def test_a_number_whose_end_cannot_be_told_is_not_guessed() -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as caught:
         direct(template(), ["+49", "170", "0000001", "7", "Ana"], with_recipients=True)
+    assert caught.value.sentence == "send_template.which_phone"
+
+    quoted = direct(template(), ["+49 170 0000001", "7", "Ana"], with_recipients=True)
+    assert quoted.answers["recipients"] == "+491700000001"
+
+
+def test_a_list_that_can_be_read_in_two_ways_is_to_be_separated() -> None:
+    with pytest.raises(Invalid) as caught:
+        recipients("49 170 1234567 49 171 1234567", "DE")
+    assert caught.value.sentence == "send_template.which_phones"
 
 
 def test_what_is_missing_leaves_it_open() -> None:

@@ -1,8 +1,10 @@
 """Phone numbers as people type them: what is understood, what is refused, and that nobody else is reached."""
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberType
 
 from bot.whatsapp.phones import region_of, understood
 
@@ -58,6 +60,45 @@ def test_what_could_be_two_people_is_nobody() -> None:
     """Somebody in Miami, or with another country's code: the plus tells."""
     assert understood("786 136 5875", "US") is None
     assert understood("+1 786 136 5875", "US") == understood("1 786 136 5875", "US") == "17861365875"
+
+
+@pytest.mark.parametrize("typed", ["6465551234", "646 555 1234", "(646) 555-1234", "646.555.1234", "646-555-1234"])
+def test_ten_digits_of_a_new_yorker_are_not_a_landline_in_new_zealand(typed: str) -> None:
+    assert understood(typed, "US") == "16465551234"
+
+
+@pytest.mark.parametrize(
+    ("typed", "region", "digits"),
+    [
+        ("64 6 555 1234", "US", None),
+        ("64 65551234", "US", None),
+        ("+64 6 555 1234", "US", "6465551234"),
+        ("6465551234", "NZ", "6465551234"),
+        ("6465551234", "DE", "6465551234"),
+        ("202 456 1111", "US", "12024561111"),
+        ("2024561111", "US", "12024561111"),
+        ("(959) 521-3397", "US", "19595213397"),
+        ("9595213397", "US", None),
+        ("95 9521 3397", "US", None),
+    ],
+)
+def test_a_country_code_set_apart_or_a_mobile_abroad_is_not_read_as_a_number_at_home(
+    typed: str, region: str, digits: str | None
+) -> None:
+    assert understood(typed, region) == digits
+
+
+@given(st.from_regex(r"[2-9][0-9]{2}[2-9][0-9]{6}", fullmatch=True))
+def test_what_is_read_at_home_is_valid_there_and_no_mobile_abroad(typed: str) -> None:
+    digits = understood(typed, "US")
+    try:
+        abroad = phonenumbers.parse(f"+{typed}")
+    except phonenumbers.NumberParseException:
+        return
+
+    if digits == f"1{typed}" and phonenumbers.is_valid_number(abroad):
+        assert phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
+        assert phonenumbers.number_type(abroad) not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
 @given(st.text(max_size=30), st.sampled_from(["", "DE", "BR", "US", "XX"]))
