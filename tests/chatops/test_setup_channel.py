@@ -204,7 +204,9 @@ TRIMMINGS = ["groups.setTopic", "groups.setDescription", "groups.members", "grou
 @pytest.mark.parametrize(
     ("status", "body"), [(404, {}), (500, {}), (429, {}), (403, {}), (200, []), (200, "<html>")], ids=str
 )
-async def test_what_is_not_needed_never_stops_the_start(stage: Stage, tmp_path: Path, status: int, body: Any) -> None:
+async def test_what_is_not_needed_never_stops_the_start(
+    stage: Stage, tmp_path: Path, status: int, body: Any
+) -> None:
     for path in TRIMMINGS:
         stage.rc.levers.add(path, status=status, body=body, times=99)
     setup = channel(stage, tmp_path, ["anna"])
