@@ -27,7 +27,7 @@ The floors, from the ground up; imports go downwards only
 ---------------------------------------------------------
 
     model · errors · config · translations     the words of the domain, every way to fail, settings, texts
-    ports · ports_rocketchat                   what the middle needs from outside: Journal, Workspace, WhatsApp, …
+    ports · ports_rocketchat · ports_journal   what the middle needs from outside: Journal, Workspace, WhatsApp, …
     whatsapp/  rocketchat/                     the two wires as pure functions: split, read, compose, translate
     relay/  chatops/                           the road and the commands; they see the world only through the ports
     metrics · logs                             what is counted, and lines without numbers or secrets

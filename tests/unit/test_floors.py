@@ -11,6 +11,7 @@ SOURCES = sorted(path for folder in ("bot", "commands") for path in (ROOT / fold
 FLOORS: list[tuple[str, ...]] = [
     ("bot.model", "bot.errors", "bot.config", "bot.translations", "bot"),
     ("bot.ports_rocketchat",),
+    ("bot.ports_journal",),
     ("bot.ports",),
     ("bot.whatsapp", "bot.rocketchat"),
     ("bot.relay", "bot.chatops", "bot.metrics", "bot.logs"),
