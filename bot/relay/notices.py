@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import BotError, GroupMessage, KeyInvalid, NumberBlocked, NumberGone, Unpaid, Unsure
+from bot.errors import BotError, Busy, GroupMessage, KeyInvalid, NumberBlocked, NumberGone, Unpaid, Unsure
 from bot.model import Button, ChatMessage, Number, Pair, Post, RoomId
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.quotes import Quotes
@@ -128,6 +128,11 @@ def department_gone(number: Number) -> Entry:
     )  # fmt: skip
 
 
+def gave_up(error: BotError) -> str:
+    """Text key of why WhatsApp failed to deliver what it had taken. Nobody tries that again: it may arrive after all."""
+    return "error.gave_up" if isinstance(error, Busy) else error.sentence
+
+
 def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
     """WhatsApp took the message and could not deliver it after all."""
     values: dict[str, str | int] = {"said": error.said, **error.values}
@@ -135,12 +140,12 @@ def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
         id = pair.wamid if is_few(pair.entry) else f"{order_of(pair.entry)}:{type(error).__name__}"
         contact = f"+{pair.contact}" if pair.contact.isdecimal() else pair.contact
         told = notice(
-            f"failed:{id}", pair.room, "notice.template_failed_later", reason=error.sentence, contact=contact,
+            f"failed:{id}", pair.room, "notice.template_failed_later", reason=gave_up(error), contact=contact,
             **_clean(values),
         )  # fmt: skip
         return about(pair.message, told)
     told = notice(
-        f"failed:{pair.wamid}", pair.room, "notice.failed_later_plain", reason=error.sentence, **_clean(values)
+        f"failed:{pair.wamid}", pair.room, "notice.failed_later_plain", reason=gave_up(error), **_clean(values)
     )
     return about(pair.message, told)
 

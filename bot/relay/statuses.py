@@ -56,7 +56,7 @@ class Statuses:
         result: dict[str, str] = {"state": state}
         if state == "failed":
             error = from_wire(status.errors)
-            result |= {"reason": error.sentence, "said": error.said}
+            result |= {"reason": notices.gave_up(error), "said": error.said}
             quiet = pair.entry.startswith(QUIET) or (pair.entry.startswith("welcome:") and not pair.room)
             if not quiet:
                 await self._journal.append(notices.failed_later(entry, pair, error))

@@ -318,3 +318,17 @@ async def test_a_failure_that_comes_later_quotes_the_message_that_failed() -> No
         [told] = await stage.rc.until(lambda: stage.from_bot(room))
 
         assert quotes_in(told) == ["one"]
+
+
+async def test_what_whatsapp_was_too_busy_to_deliver_is_not_said_to_be_tried_again() -> None:
+    """WhatsApp took it and gave up later: nothing sends it once more, so the agent has to."""
+    async with staged() as stage:
+        stage.wa.auto_status = False
+        room, _ = await talking(stage)
+        await stage.rc.write(stage.agent, room, "one")
+        await stage.customer_reads("one")
+        await stage.wa.status(stage.customer.received[0].wamid, "failed", code=131000, title="Something went wrong")
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+
+        assert "Send it again in a few minutes" in told["msg"]
+        assert len(stage.customer.received) == 1
