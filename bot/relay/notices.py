@@ -129,7 +129,7 @@ def department_gone(number: Number) -> Entry:
 
 
 def gave_up(error: BotError) -> str:
-    """Text key of why WhatsApp failed to deliver what it had taken. Nobody tries that again: it may arrive after all."""
+    """Text key of why WhatsApp did not deliver what it had taken. Nobody tries that again: it may arrive after all."""
     return "error.gave_up" if isinstance(error, Busy) else error.sentence
 
 
