@@ -39,6 +39,7 @@ from bot.relay.live_settings import LiveSettings
 from bot.relay.overview import Link, Overview
 from bot.relay.own_reactions import OwnReactions
 from bot.relay.quotes import Quotes
+from bot.relay.retention import expire_for_ever
 from bot.relay.ticks import Ticks
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin
@@ -158,9 +159,16 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         routes = _routes(bot, doors, letters, office, edge, forms, counted, t=t, guesses=guesses)
         served = application(routes, watch=metrics.request)
         await stack.enter_async_context(serving(served, settings.server.host, settings.server.port))
+        keep = settings.storage.keep_dead_letters_days
+        endless = (
+            listener.run(),
+            beginning(),
+            _follow(doors.changed, live),
+            expire_for_ever(doors.journal, clock, keep),
+        )
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
-            others = [tasks.create_task(one) for one in (listener.run(), beginning(), _follow(doors.changed, live))]
+            others = [tasks.create_task(one) for one in endless]
             try:
                 yield bot
             finally:
@@ -265,7 +273,12 @@ def _office(
         templates=letters.templates,
         orders=letters.orders,
         audit=Audit(doors.journal, clock, doors.vault.derive),
-        overview=Overview(doors.journal, link, translator(lambda: live.current.preferred_language)),
+        overview=Overview(
+            doors.journal,
+            link,
+            translator(lambda: live.current.preferred_language),
+            keep_days=settings.storage.keep_dead_letters_days,
+        ),
         customer_of=conversations.of_room,
         commands=commands.ALL,
     )

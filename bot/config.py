@@ -154,6 +154,8 @@ class Storage(_Section):
     database_url: SecretStr = SecretStr("")
     secret_key_file: Path | None = None
     """Empty: `secret.key` in data_dir."""
+    keep_dead_letters_days: int = Field(default=30, ge=0, le=36500)
+    """0: for ever."""
 
     @field_validator("secret_key_file", mode="before")
     @classmethod

@@ -181,13 +181,18 @@ class Journal(Protocol):
         """Lets a dead letter wait again, with its tries forgotten, and what was handed over without an answer: a person
         has decided that it may be sent again. False when there is none."""
 
+    async def expire(self, before: float) -> int:
+        """Forgets the content of dead letters that were given up before that moment, some hundred at a time; how many.
+        Their keys stay known, and their results say `expired`: the class of the error."""
+
     async def belongings(self, person: str) -> Belongings:
         """Of a customer, by phone digits or user id. Walks through everything that is stored."""
 
     async def erase(self, person: str) -> Erased:
         """Forgets a customer: conversations, rooms, message pairs, marks, and the body, result and telling key of every
         entry; what waits is not delivered any more. That an entry was there stays, without whom it was about; keys
-        that name only a message in Rocket.Chat stay, so that catching up sends nothing twice."""
+        that name only a message in Rocket.Chat stay, so that catching up sends nothing twice, and what 360Dialog
+        delivers again is known by a keyed hash of its key, which names nobody."""
 
     async def counts(self) -> Mapping[str, int]:
         """`waiting`, `done`, `dead`."""

@@ -91,6 +91,9 @@ async def _standing(desk: Desk) -> Reply:
         "more": max(0, len(numbers) - _MOST_NUMBERS),
         "waiting": sum(of.waiting for of in now.waits.values()),
         "dead": now.dead,
+        "kept": Words("status.kept", {"days": now.keep_days, "when": _when(now.next_goes)})
+        if now.next_goes
+        else Words("status.kept_for_ever"),
         "example": f"{SLASH} status {_CUSTOMER}",
     }
     return Reply("status.list", values, tuple(rows), (*buttons, SHOW), layout="status")

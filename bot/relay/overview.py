@@ -9,6 +9,7 @@ from typing import Literal
 from bot.errors import SENT_SINCE, NumberGone, Unsure
 from bot.model import NumberId
 from bot.ports import Backlog, Journal, Kind, Stored
+from bot.relay.retention import DAY
 from bot.relay.trace import Trace, Track
 from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
@@ -52,12 +53,17 @@ class Standing:
     waits: Mapping[Way, Backlog]
     dead: int
     latest: tuple[Letter, ...]
+    keep_days: int
+    """For how many days dead letters are kept; 0: for ever."""
+    next_goes: float
+    """Unix seconds at which the next dead letter goes; 0: never, or there is none."""
 
 
 class Overview:
-    def __init__(self, journal: Journal, link: Callable[[], Link], t: Translate) -> None:
+    def __init__(self, journal: Journal, link: Callable[[], Link], t: Translate, *, keep_days: int) -> None:
         self._journal = journal
         self._link = link
+        self._keep_days = keep_days
         self._trace = Trace(journal, t)
 
     async def trace(self, word: str) -> list[Track]:
@@ -78,7 +84,11 @@ class Overview:
             waits[way] = Backlog(so_far.waiting + one.waiting, min(so_far.oldest, one.oldest))
         dead = (await self._journal.counts())["dead"]
         latest = await self._journal.dead(LATEST, latest=True) if dead else []
-        return Standing(self._link(), waits, dead, tuple([await self._letter(one) for one in latest]))
+        next_goes = 0.0
+        if latest and self._keep_days:
+            next_goes = min(one.closed_at for one in await self._journal.dead(1)) + self._keep_days * DAY
+        letters = tuple([await self._letter(one) for one in latest])
+        return Standing(self._link(), waits, dead, letters, self._keep_days, next_goes)
 
     async def retry(self, key: str) -> bool:
         return await self._journal.retry(key)

@@ -86,6 +86,8 @@ class Trace:
             yield Line(at, self._t("trace.shown", room=str(result["room"]), message=str(result["message"])))
         elif why := result.get("ignored") or result.get("refused"):
             yield Line(at, self._t("trace.nothing_to_do", why=str(why)))
+        elif why := result.get("expired"):
+            yield Line(at, self._t("trace.expired", why=self.reason(str(why))))
         elif not result.get("wamids"):
             yield Line(at, self._t("trace.done"))
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from bot.model import Pair
-from bot.ports import Belongings, Stored
+from bot.ports import Belongings, Entry, Stored
 from bot.storage.journal_rows import Row
 
 NAMES = """
@@ -74,6 +74,12 @@ SHARED = ("template.order", "template.report")
 """Entries that name many people: nobody's alone to erase. They are done within minutes, and their bodies go then."""
 _OF_A_LANE = "wa.message", "wa.media", "rc.message", "rc.closed", "rc.edited", "rc.reaction", "template.send"
 """Entries that belong to whoever's lane they are in, whomever they mention."""
+Derive = Callable[[str, str], bytes]
+"""`Vault.derive`: of a purpose and a text."""
+_KNOWN = "erased:"
+KNOWN_KEYS = "SELECT key FROM entries WHERE key >= 'erased:' AND key < 'erased;' AND closed_at > ?"
+REDELIVERED = 30 * 86400.0
+"""360Dialog delivers again for seven days; the hashes of what was closed longer ago are not looked at any more."""
 _WAMID = re.compile(r"wamid\.([A-Za-z0-9+/_-]+)=*")
 
 
@@ -121,6 +127,16 @@ class Whose:
     def marks(self, rows: Iterable[Row]) -> list[tuple[str, str]]:
         found = ((str(row["name"]), str(row["value"])) for row in rows)
         return [(name, value) for name, value in found if self.in_text(name) or self.in_text(value)]
+
+
+def known_as(entry: Entry, derive: Derive) -> str:
+    """What the key of an erased webhook is kept as: whoever has the key finds it again, and nobody else reads it."""
+    return f"{_KNOWN}{derive('erased key', entry.key).hex()[:32]}" if entry.kind.startswith("wa.") else ""
+
+
+def key_after(entry: Entry, derive: Derive) -> str:
+    """Of an erased entry whose key tells whom it was about."""
+    return known_as(entry, derive) or f"{_KNOWN}{entry.seq}"
 
 
 def belongings(

@@ -26,20 +26,11 @@ from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId
 from bot.ports import Backlog, Belongings, Clock, Entry, Erased, Kind, Outcome, Step, Stored
 from bot.storage import journal_person as whose
 from bot.storage import journal_postgres_tables as tables
+from bot.storage import journal_rows as shapes
 from bot.storage import person_postgres
+from bot.storage import postgres_memory as memory
 from bot.storage.files import StorageError
-from bot.storage.journal_postgres_tables import plain
-from bot.storage.journal_rows import (
-    BACKLOG,
-    LAST_SEQ,
-    Values,
-    backlog_of,
-    conversation_of,
-    entry_of,
-    pair_of,
-    stored_of,
-    written,
-)
+from bot.storage.journal_rows import plain
 from bot.storage.journal_tables import Sealed
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING, short
@@ -67,7 +58,7 @@ class HoldLost(Busy):
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    rows: Sequence[Values]
+    rows: Sequence[shapes.Values]
     stored: asyncio.Future[int]
 
 
@@ -116,7 +107,7 @@ class PostgresJournal:
         if not entries:
             return 0
         now = self._clock.now()
-        wish = _Wish([tables.row_of(entry, now) for entry in entries], asyncio.get_running_loop().create_future())
+        wish = _Wish([self._row_of(entry, now) for entry in entries], asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         if not self._appending:
             self._appending = True
@@ -143,7 +134,7 @@ class PostgresJournal:
             raise HoldLost(f"another bot has taken over {entry.key}")
 
     async def done(self, entry: Entry, outcome: Outcome) -> None:
-        result = written(outcome.result)
+        result = shapes.written(outcome.result)
         sealed = self._sealed(outcome.conversation) if outcome.conversation else None
         now, pairs = self._clock.now(), outcome.pairs
         then = [tables.row_of(one, now) for one in outcome.then]
@@ -177,11 +168,11 @@ class PostgresJournal:
 
     async def find(self, key: str) -> Stored | None:
         row = await self._row(tables.ENTRY_BY_KEY, plain(key))
-        return stored_of(row) if row else None
+        return shapes.stored_of(row) if row else None
 
     async def head(self, lane: str) -> Entry | None:
         row = await self._row(tables.NEXT_IN_LANE, plain(lane))
-        return entry_of(row) if row else None
+        return shapes.entry_of(row) if row else None
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
         name, told = short(plain(key)), asyncio.Event()
@@ -207,16 +198,19 @@ class PostgresJournal:
                 del self._watchers[name]
 
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:
-        return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, limit)]
+        return [shapes.stored_of(row) for row in await self._rows(tables.AUDIT, before or shapes.LAST_SEQ, limit)]
 
     async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
-        return [stored_of(row) for row in await self._rows(tables.DEAD_LATEST if latest else tables.DEAD, limit)]
+        return [shapes.stored_of(row) for row in await self._rows(tables.DEAD_LATEST if latest else tables.DEAD, limit)]
 
     async def latest(self, person: str, limit: int) -> list[Stored]:
         name = plain(person)
         names = whose.names_of(name, await self._rows(_NAMES, name))
         tails = whose.tails_of(names, await self._rows(_ROOMS, names))
-        return [stored_of(row) for row in await self._rows(_LATEST, names, tails, limit)]
+        return [shapes.stored_of(row) for row in await self._rows(_LATEST, names, tails, limit)]
+
+    async def expire(self, before: float) -> int:
+        return await self._change(self._database.transact(lambda db: tables.expire(db, before)))
 
     async def belongings(self, person: str) -> Belongings:
         self._check_open()
@@ -224,7 +218,9 @@ class PostgresJournal:
 
     async def erase(self, person: str) -> Erased:
         now = self._clock.now()
-        gone = await self._change(self._database.transact(lambda db: person_postgres.erase(db, plain(person), now)))
+        derive = self._vault.derive
+        work = self._database.transact(lambda db: person_postgres.erase(db, plain(person), now, derive))
+        gone = await self._change(work)
         self._tell(NEWS)
         return gone
 
@@ -233,7 +229,7 @@ class PostgresJournal:
         return dict(row.items())
 
     async def backlog(self) -> Mapping[Kind, Backlog]:
-        return backlog_of(await self._rows(BACKLOG))
+        return shapes.backlog_of(await self._rows(shapes.BACKLOG))
 
     # --- conversations, pairs, marks --------------------------------------------------------------------------------
 
@@ -248,21 +244,21 @@ class PostgresJournal:
 
     async def remember(self, conversation: Conversation) -> None:
         sealed = self._sealed(conversation)
-        await self._change(self._database.transact(lambda db: tables.remember(db, sealed)))
+        await self._change(self._database.transact(lambda db: memory.remember(db, sealed)))
 
     async def pair(self, wamid: Wamid) -> Pair | None:
         row = await self._row(tables.PAIR, plain(wamid))
-        return pair_of(row) if row else None
+        return shapes.pair_of(row) if row else None
 
     async def pairs_of_message(self, message: MessageId) -> list[Pair]:
-        return [pair_of(row) for row in await self._rows(tables.PAIRS_OF_MESSAGE, plain(message))]
+        return [shapes.pair_of(row) for row in await self._rows(tables.PAIRS_OF_MESSAGE, plain(message))]
 
     async def mark(self, name: str) -> str | None:
         row = await self._row("SELECT value FROM marks WHERE name = $1", plain(name))
         return str(row["value"]) if row else None
 
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
-        await self._change(self._database.transact(lambda db: tables.set_mark(db, name, value, forward=forward)))
+        await self._change(self._database.transact(lambda db: memory.set_mark(db, name, value, forward=forward)))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -281,6 +277,9 @@ class PostgresJournal:
             work.close()
             raise
         return await self._database.to_the_end(work)
+
+    def _row_of(self, entry: Entry, now: float) -> shapes.Values:
+        return tables.row_of(entry, now, whose.known_as(entry, self._vault.derive))
 
     async def _append_what_waits(self) -> None:
         """One statement at a time; what comes meanwhile goes into the next."""
@@ -389,7 +388,7 @@ class PostgresJournal:
 
     async def _conversation(self, query: str, *values: object) -> Conversation | None:
         row = await self._row(query, *values)
-        return conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
+        return shapes.conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
 
     def _sealed(self, conversation: Conversation) -> Sealed:
         return Sealed(conversation, self._seal(conversation.token, self._vault.front), self._hash(conversation.token))

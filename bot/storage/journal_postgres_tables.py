@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from bot.model import Pair
 from bot.ports import Entry, Step
-from bot.storage.journal_rows import Values, entry_of, new_values, pair_values, steps_of, steps_text, storable
-from bot.storage.journal_tables import NEVER, Sealed, without_refused
+from bot.storage import postgres_memory as memory
+from bot.storage.journal_rows import Values, entry_of, expired, new_values, plain, steps_of, steps_text, without_nul
+from bot.storage.journal_tables import MOST_EXPIRED, NEVER, Sealed, without_refused
 from bot.storage.postgres_schema import TALLY_SHARDS
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ APPEND = f"""
     WITH given AS MATERIALIZED (
         SELECT nextval('arrivals') AS seq, g.*
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::double precision[],
-            $8::double precision[])
-        WITH ORDINALITY AS g (key, lane, kind, source, at_ms, body, due, first_at, n)
+            $8::double precision[], $9::text[])
+        WITH ORDINALITY AS g (key, lane, kind, source, at_ms, body, due, first_at, known_as, n)
     ), fresh AS (
         INSERT INTO entries (seq, key, lane, kind, source, at_ms, body, due, first_at)
-        SELECT seq, key, lane, kind, source, at_ms, body, due, first_at FROM given ORDER BY key, n
+        SELECT seq, key, lane, kind, source, at_ms, body, due, first_at FROM given
+        WHERE known_as = '' OR NOT EXISTS (SELECT FROM entries WHERE key = known_as) ORDER BY key, n
         ON CONFLICT (key) DO NOTHING RETURNING seq, lane, at_ms, due, first_at
     ), shown AS (
         INSERT INTO lanes (lane, seq, begun, at_ms, delayed, since)
@@ -107,6 +109,7 @@ CONVERSATION = """
     UNION ALL (SELECT 2, * FROM conversations WHERE number = $1 AND user_id = $2 AND user_id <> '')
     ORDER BY rank, last_inbound_at DESC LIMIT 1
 """
+EXPIRED = "SELECT seq, why FROM entries WHERE state = 'dead' AND closed_at < $1 ORDER BY closed_at, seq LIMIT $2"
 CONVERSATION_OF_ROOM = "SELECT c.* FROM rooms r JOIN conversations c USING (number, contact) WHERE r.room = $1"
 CONVERSATION_BY_HASH = "SELECT * FROM conversations WHERE token_hash = $1"
 PAIR = "SELECT * FROM pairs WHERE wamid = $1"
@@ -120,21 +123,13 @@ COUNTS = """
 """
 
 
-def without_nul(text: str) -> str:
-    """PostgreSQL's text holds every character but this one: it is spelled out."""
-    return text.replace("\0", "\\x00")
+def row_of(entry: Entry, now: float, known_as: str = "") -> Values:
+    """key, lane, kind, source, at_ms, body, due, first_at, known_as: what its key is kept as if it was erased.
 
-
-def plain(text: str) -> str:
-    """As it is stored: neither half characters nor NUL."""
-    return without_nul(storable(text))
-
-
-def row_of(entry: Entry, now: float) -> Values:
-    """key, lane, kind, source, at_ms, body, due, first_at. The body is JSON, which spells out such characters."""
+    The body is JSON, which spells out what PostgreSQL does not take."""
     *values, rest = new_values(entry)
     texts = (without_nul(value) if isinstance(value, str) else value for value in values)
-    return (*texts, now + rest if rest > 0 else 0.0, now)
+    return (*texts, now + rest if rest > 0 else 0.0, now, known_as)
 
 
 async def append(db: Db, rows: Sequence[Values]) -> list[int]:
@@ -219,9 +214,9 @@ async def done(
         entry.seq, result, now,
     )  # fmt: skip
     for pair in sorted(pairs, key=lambda one: one.wamid):
-        await record_pair(db, pair)
+        await memory.record_pair(db, pair)
     if sealed is not None:
-        await remember(db, sealed)
+        await memory.remember(db, sealed)
     await _show_head(db, entry.lane, free=True)
     await db.execute(_COUNT.format("waiting = waiting - 1, done = done + 1"))
     await append(db, then)
@@ -306,49 +301,15 @@ async def retry(db: Db, key: str) -> bool:
     return True
 
 
-async def record_pair(db: Db, pair: Pair) -> None:
-    """A state that is known is not lost to a pair that comes without one."""
-    values = [without_nul(value) if isinstance(value, str) else value for value in pair_values(pair)]
-    values[5] = pair.outbound
-    await db.execute(
-        "INSERT INTO pairs (wamid, message, room, number, contact, outbound, entry, state, state_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (wamid) DO UPDATE SET "
-        "message = excluded.message, room = excluded.room, number = excluded.number, contact = excluded.contact, "
-        "outbound = excluded.outbound, entry = excluded.entry, "
-        "state = CASE excluded.state WHEN '' THEN pairs.state ELSE excluded.state END, "
-        "state_at = CASE excluded.state WHEN '' THEN pairs.state_at ELSE excluded.state_at END",
-        *values,
+async def expire(db: Db, before: float) -> int:
+    rows = await db.fetch(f"{EXPIRED} FOR UPDATE SKIP LOCKED", before, MOST_EXPIRED)
+    await db.executemany(
+        "UPDATE entries SET state = 'done', lane = '', body = NULL, tries = 0, confirming = false, steps = '{}', "
+        "why = '', result = $2 WHERE seq = $1",
+        [(row["seq"], expired(row["why"])) for row in rows],
     )
-
-
-async def remember(db: Db, sealed: Sealed) -> None:
-    one = sealed.conversation
-    names = (one.number, one.contact, sealed.token, one.room, one.phone, one.user_id, one.name)
-    number, contact, token, room, phone, user_id, name = (None if v is None else without_nul(v) for v in names)
-    await db.execute(
-        "INSERT INTO conversations AS known "
-        "(number, contact, token, token_hash, room, phone, user_id, name, last_inbound_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (number, contact) DO UPDATE SET "
-        "token = CASE known.token_hash WHEN excluded.token_hash THEN known.token ELSE excluded.token END, "
-        "token_hash = excluded.token_hash, room = excluded.room, phone = excluded.phone, "
-        "user_id = excluded.user_id, name = excluded.name, "
-        "last_inbound_at = greatest(known.last_inbound_at, excluded.last_inbound_at)",
-        number, contact, token, sealed.token_hash, room, phone, user_id, name, one.last_inbound_at,
-    )  # fmt: skip
-    if room is not None:
-        await db.execute(
-            "INSERT INTO rooms AS known VALUES ($1, $2, $3) ON CONFLICT (room) DO UPDATE SET number = $2, contact = $3 "
-            "WHERE (known.number, known.contact) <> ($2, $3)",
-            room, number, contact,
-        )  # fmt: skip
-
-
-async def set_mark(db: Db, name: str, value: str, *, forward: bool) -> None:
-    only = "WHERE known.value::double precision < $2::text::double precision" if forward else ""
-    await db.execute(
-        f"INSERT INTO marks AS known VALUES ($1, $2::text) ON CONFLICT (name) DO UPDATE SET value = $2::text {only}",
-        plain(name), plain(value),
-    )  # fmt: skip
+    await db.execute(_COUNT.format(f"dead = dead - {len(rows)}, done = done + {len(rows)}"))
+    return len(rows)
 
 
 async def moved(db: Db, state: str, lane: str) -> None:

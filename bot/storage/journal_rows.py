@@ -37,12 +37,27 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def without_nul(text: str) -> str:
+    """PostgreSQL's text holds every character but this one: it is spelled out."""
+    return text.replace("\0", "\\x00")
+
+
+def plain(text: str) -> str:
+    """As it is stored: neither half characters nor NUL."""
+    return without_nul(storable(text))
+
+
 def written(value: Mapping[str, Any]) -> str:
     """As JSON. Raises TypeError or ValueError for what JSON cannot say."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:  # half characters, huge numbers: the standard library knows how to write them
         return json.dumps(value, separators=(",", ":"))
+
+
+def expired(why: str) -> str:
+    """Result of a dead letter that was kept long enough: the class of its error, without what a server said."""
+    return written({"expired": why.partition(":")[0]})
 
 
 def new_values(entry: Entry) -> Values:

@@ -81,6 +81,8 @@ class SqliteJournal:
         self._seal = lru_cache(_REMEMBERED_TOKENS)(lambda token, _: vault.seal(token))
         self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
         self._hash = lru_cache(_REMEMBERED_TOKENS)(partial(vault.derive, "visitor token lookup"))
+        self._erased: frozenset[str] = frozenset()
+        """What the keys of erased webhooks are kept as: in most houses none, so that nothing is looked up."""
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -96,6 +98,7 @@ class SqliteJournal:
             self._writer = GroupCommit(self._db, self._path, self._watch)
             stack.push_async_callback(self._writer.close)
             await self._check_vault()
+            await self._learn_erased()
             self._closing = stack.pop_all()
         return self
 
@@ -105,6 +108,8 @@ class SqliteJournal:
     # --- the queue --------------------------------------------------------------------------------------------------
 
     async def append(self, *entries: Entry) -> int:
+        if self._erased:
+            entries = tuple(one for one in entries if whose.known_as(one, self._vault.derive) not in self._erased)
         if not entries:
             return 0
         order = ([new_values(entry) for entry in entries], self._clock.now())
@@ -203,12 +208,21 @@ class SqliteJournal:
 
         return [stored_of(row) for row in await self._read(look)]
 
+    async def expire(self, before: float) -> int:
+        return await self._written(lambda db: tables.expire(db, before))
+
     async def belongings(self, person: str) -> Belongings:
         return await self._read(lambda db: person_sqlite.belongings(db, storable(person)))
 
     async def erase(self, person: str) -> Erased:
         now = self._clock.now()
-        return await self._change(lambda db: person_sqlite.erase(db, storable(person), now))
+        gone = await self._change(lambda db: person_sqlite.erase(db, storable(person), now, self._vault.derive))
+        await self._learn_erased()
+        return gone
+
+    async def _learn_erased(self) -> None:
+        rows = await self._rows(whose.KNOWN_KEYS, self._clock.now() - whose.REDELIVERED)
+        self._erased = frozenset(row["key"] for row in rows)
 
     async def counts(self) -> Mapping[str, int]:
         return await self._read(tables.counts)

@@ -14,7 +14,7 @@ from itertools import chain
 
 from bot.model import Conversation, Pair, RoomId
 from bot.ports import Entry, Step
-from bot.storage.journal_rows import Values, entry_of, pair_values, steps_of, steps_text
+from bot.storage.journal_rows import Values, entry_of, expired, pair_values, steps_of, steps_text
 
 NEVER = float("inf")
 
@@ -58,6 +58,8 @@ PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = ?"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = ?"
 AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < ? ORDER BY seq DESC LIMIT ?"
 DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT ?"
+EXPIRED = "SELECT seq, why FROM entries WHERE state = 'dead' AND closed_at < ? ORDER BY closed_at, seq LIMIT ?"
+MOST_EXPIRED = 500
 DEAD_LATEST = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at DESC, seq DESC LIMIT ?"
 
 
@@ -247,6 +249,16 @@ def retry(db: sqlite3.Connection, key: str) -> bool:
     )
     show_head(db, lane)
     return True
+
+
+def expire(db: sqlite3.Connection, before: float) -> int:
+    rows = db.execute(EXPIRED, (before, MOST_EXPIRED)).fetchall()
+    db.executemany(
+        "UPDATE entries SET state = 'done', lane = '', body = NULL, tries = 0, confirming = 0, steps = '{}', why = '', "
+        "result = ? WHERE seq = ?",
+        [(expired(row["why"]), row["seq"]) for row in rows],
+    )
+    return len(rows)
 
 
 def record_pair(db: sqlite3.Connection, pair: Pair) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from bot.ports import Belongings, Erased, Stored
 from bot.storage import journal_person as persons
 from bot.storage import journal_postgres_tables as tables
-from bot.storage.journal_person import SHARED, Whose
-from bot.storage.journal_rows import pair_of, stored_of
+from bot.storage.journal_person import SHARED, Derive, Whose, key_after
+from bot.storage.journal_rows import pair_of, plain, stored_of
 
 if TYPE_CHECKING:
     from bot.storage.postgres import Db
@@ -29,12 +29,12 @@ async def belongings(db: Db, person: str) -> Belongings:
     return persons.belongings(whose, conversations, marks, await _entries(db, whose))
 
 
-async def erase(db: Db, person: str, now: float) -> Erased:
+async def erase(db: Db, person: str, now: float, derive: Derive) -> Erased:
     whose = await _whose(db, person)
     found = await _entries(db, whose)
     gone = 0
     for one in sorted(found, key=lambda one: (one.entry.lane, one.entry.seq)):
-        key = "" if whose.in_text(one.entry.key) else one.entry.key
+        key = key_after(one.entry, derive) if whose.in_text(one.entry.key) else one.entry.key
         if one.state == "done" or one.entry.kind not in SHARED:
             gone += await _forget(db, one, now, key=key)
     marks = whose.marks(await db.fetch(persons.MARKS))
@@ -66,7 +66,7 @@ async def _entries(db: Db, whose: Whose) -> list[Stored]:
 
 async def _forget(db: Db, stored: Stored, now: float, *, key: str) -> bool:
     """False: a bot works on it in this moment, or it has changed since it was looked at."""
-    entry, lane = stored.entry, tables.plain(stored.entry.lane)
+    entry, lane = stored.entry, plain(stored.entry.lane)
     if stored.state == "waiting":
         row = await db.fetchrow("SELECT held FROM lanes WHERE lane = $1 FOR UPDATE", lane)
         if row is not None and row["held"] == entry.seq:
@@ -75,7 +75,7 @@ async def _forget(db: Db, stored: Stored, now: float, *, key: str) -> bool:
         "UPDATE entries SET state = 'done', lane = '', body = NULL, begun = false, tries = 0, confirming = false, "
         "due = 0, steps = '{}', why = '', result = '{}', closed_at = $2, key = $3 "
         "WHERE seq = $1 AND state = $4 RETURNING 1",
-        entry.seq, stored.closed_at or now, key or f"erased:{entry.seq}", stored.state,
+        entry.seq, stored.closed_at or now, key, stored.state,
     )  # fmt: skip
     if changed and stored.state != "done":
         await tables.moved(db, stored.state, lane)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from bot.ports import Belongings, Erased, Stored
 from bot.storage import journal_person as persons
-from bot.storage.journal_person import SHARED, Whose
+from bot.storage.journal_person import SHARED, Derive, Whose, key_after
 from bot.storage.journal_rows import pair_of, stored_of
 from bot.storage.journal_tables import show_head
 
@@ -23,14 +23,15 @@ def belongings(db: sqlite3.Connection, person: str) -> Belongings:
     return persons.belongings(whose, conversations, whose.marks(db.execute(persons.MARKS)), _entries(db, whose))
 
 
-def erase(db: sqlite3.Connection, person: str, now: float) -> Erased:
+def erase(db: sqlite3.Connection, person: str, now: float, derive: Derive) -> Erased:
     whose = _whose(db, person)
     names = json.dumps(whose.names)
     found = list(_entries(db, whose))
     busy = [one for one in found if one.state != "done" and one.entry.kind in SHARED]
     for one in found:
         if one not in busy:
-            _forget(db, one, now, key="" if whose.in_text(one.entry.key) else one.entry.key)
+            tells = whose.in_text(one.entry.key)
+            _forget(db, one, now, key=key_after(one.entry, derive) if tells else one.entry.key)
     marks = whose.marks(db.execute(persons.MARKS))
     db.executemany("DELETE FROM marks WHERE name = ?", [(name,) for name, _ in marks])
     gone = [
@@ -62,7 +63,7 @@ def _forget(db: sqlite3.Connection, stored: Stored, now: float, *, key: str) -> 
     db.execute(
         "UPDATE entries SET state = 'done', lane = '', body = NULL, begun = 0, tries = 0, confirming = 0, due = 0, "
         "steps = '{}', why = '', result = '{}', closed_at = max(closed_at, ?), key = ? WHERE seq = ?",
-        (stored.closed_at or now, key or f"erased:{entry.seq}", entry.seq),
+        (stored.closed_at or now, key, entry.seq),
     )
     if stored.state == "waiting":
         show_head(db, entry.lane)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from bot.model import Number, NumberId
 from bot.ports import Json
 from bot.storage.files import StorageError
-from bot.storage.journal_postgres_tables import plain
+from bot.storage.journal_rows import plain
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING
 from bot.storage.registry_documents import (

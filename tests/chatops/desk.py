@@ -208,7 +208,7 @@ class Scene:
             templates=self.templates,
             orders=cast(Orders, self.orders),
             audit=self.audit,
-            overview=Overview(self.journal, lambda: self.link, t),
+            overview=Overview(self.journal, lambda: self.link, t, keep_days=30),
             customer_of=self.customer_of,
             commands=self.commands,
         )

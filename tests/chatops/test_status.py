@@ -97,6 +97,7 @@ async def test_dead_letters_are_told_with_who_why_and_a_button(scene: Scene, jou
     post = await scene.one(CALL)
 
     assert "Given up and kept: 7." in post.text
+    assert "each of them is kept: 30. The next one is deleted on 2023-12-14 22:13:21 UTC." in post.text
     assert post.text.count("WhatsApp accepts only template messages now. Send a template") == 5
     assert "22:13:27 UTC" in post.text
     assert "22:13:22 UTC" not in post.text, "the latest are shown"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.model import ContactId, MessageId, NumberId, Pair, RoomId, Wamid
-from bot.ports import Journal, Outcome
+from bot.ports import Journal, Outcome, Step
 from tests.contract.journals import NOON, ManualClock, entry, keys, take
 
 DONE = Outcome()
@@ -167,3 +167,23 @@ async def test_counts_follow_every_change(journal: Journal) -> None:
     assert await counts() == (2, 1, 1)
     await journal.retry("b")
     assert await counts() == (3, 1, 0)
+
+
+async def test_dead_letters_expire_and_stay_known(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("old", "A", text="a secret"), entry("young", "B", text="kept"), entry("waits", "C"))
+    old, young, _ = await journal.heads(3)
+    await journal.progress(old, 0, Step("handed"))
+    await journal.park(old, "InvalidRequest: said with a secret")
+    clock.advance(10)
+    await journal.park(young, "WindowClosed")
+
+    assert await journal.expire(clock.now()) == 1
+    assert await journal.expire(clock.now()) == 0
+
+    stored = await journal.find("old") or pytest.fail("lost")
+    assert (stored.state, stored.entry.body, stored.result) == ("done", {}, {"expired": "InvalidRequest"})
+    assert (stored.closed_at, stored.why, stored.entry.steps) == (NOON, "", {})
+    assert [one.entry.key for one in await journal.dead()] == ["young"]
+    assert dict(await journal.counts()) == {"waiting": 1, "done": 1, "dead": 1}
+    assert not await journal.retry("old")
+    assert await journal.append(entry("old", "A")) == 0

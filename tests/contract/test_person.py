@@ -16,7 +16,7 @@ from bot.__main__ import main
 from bot.model import ContactId, RoomId, VisitorToken, Wamid
 from bot.ports import Entry, Erased, Journal, Outcome
 from tests.contract.bots import bot_on
-from tests.contract.journals import ManualClock, SqliteStore, take
+from tests.contract.journals import ManualClock, SqliteStore, Store, take
 from tests.contract.test_journal_lookups import MARIA, OURS, PAIR
 from tests.contract.test_trace import CONFIG
 from tests.kept_logging import logging_kept
@@ -111,6 +111,31 @@ async def test_what_catching_up_finds_again_is_not_sent_again(journal: Journal) 
     await journal.erase(PHONE)
 
     assert await journal.append(entry("rc:m1", "out:room1", "rc.message"), entry("rc:m2", "out:room1")) == 0
+
+
+async def test_what_360dialog_delivers_again_stays_known_and_names_nobody(
+    journal: Journal, store: Store, clock: ManualClock
+) -> None:
+    await fill(journal)
+    assert await journal.erase(PHONE) != Erased()
+    again = (
+        entry(f"wa:{INSIDE}", f"in:{OURS}:{PHONE}", text="a secret"),
+        entry(f"st:{INSIDE}:read", f"st:{OURS}:x", "wa.status"),
+    )
+    new = entry(f"st:{INSIDE}:played", f"st:{OURS}:x", "wa.status")
+
+    assert await journal.append(*again) == 0
+    assert await journal.append(again[0], new, again[1]) == 1
+    assert await journal.find(f"wa:{INSIDE}") is None
+
+
+async def test_they_stay_known_over_a_restart(store: Store, clock: ManualClock) -> None:
+    async with store.open(clock) as journal:
+        await fill(journal)
+        await journal.erase(PHONE)
+    async with store.open(clock) as journal:
+        assert await journal.append(entry(f"wa:{INSIDE}", f"in:{OURS}:{PHONE}", text="a secret")) == 0
+        assert await journal.append(entry("wa:wamid.NEW", f"in:{OURS}:{PHONE}", text="hi again")) == 1
 
 
 async def test_an_order_for_many_stays_and_is_told(journal: Journal) -> None:
