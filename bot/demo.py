@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bot.config import ConfigError
 from bot.sandbox.dialog360 import SandboxNumber
 from bot.sandbox.page import DemoPage
 from bot.stage import TIMEOUT, Stage, staged
@@ -110,7 +111,7 @@ async def replay(files: list[Path]) -> int:
             connected: dict[str, SandboxNumber] = {}
             for label, body in played:
                 silent += await _play(stage, connected, label, body)
-    print(f"\n{len(items)} bodies replayed, {silent} without anything to see or a reason.")
+    print(f"\nBodies replayed: {len(items)}; without anything to see or a reason: {silent}.")
     return 1 if silent else 0
 
 
@@ -156,9 +157,13 @@ async def _became(stage: Stage, key: str) -> str:
 
 def _bodies(file: Path) -> Iterator[tuple[str, Any]]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        content = json.loads(raw)
     except ValueError:
-        yield "not JSON", file.read_bytes()
+        yield "not JSON", raw
         return
     if isinstance(content, list):
         yield from ((f"{number}", body) for number, body in enumerate(content, start=1))

@@ -128,7 +128,7 @@ async def begin(
             break
         except BotError as error:
             bot.waits_for = f"Rocket.Chat ({error})"
-            log.warning("cannot start yet, again in %.0f s: %s", pause, error)
+            log.warning("Rocket.Chat cannot be used yet, again in %.0f s: %s (the doctor says more)", pause, error)
             await clock.sleep(pause)
             pause = min(pause * 2, 60.0)
     bot.waits_for = "the messages that were missed"

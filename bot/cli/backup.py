@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, called, settings
 from bot.config import ConfigError
 from bot.storage.backup import backup
 from bot.storage.restore import restore
@@ -55,12 +55,12 @@ async def _restore(options: Options) -> int:
     if done.held_back:
         print(
             f"{done.held_back} message(s) or commands were waiting then and may have been done since. They are kept "
-            "and not sent by themselves: `python -m bot dead` lists them and tries again what you choose."
+            f"and not sent by themselves: `{called('dead', options)}` lists them and tries again what you choose."
         )
     if not options.unchanged:
         ended = datetime.fromtimestamp(lost_at).astimezone()
         print(f"What agents wrote up to {ended:%Y-%m-%d %H:%M:%S %Z} counts as sent; later messages are caught up.")
-    print("Look with `python -m bot doctor`, then start with `python -m bot run`.")
+    print(f"Look with `{called('doctor', options)}`, then start with `{called('run', options)}`.")
     return 0
 
 

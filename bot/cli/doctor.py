@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
-from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, called, settings
 from bot.doctor.examine import examine
 from bot.doctor.judge import worst
 from bot.ports import Finding
 from bot.translations import Translate, translator
+
+_PROGRAM = "python -m bot "
 
 
 def _options(parser: Parser) -> None:
@@ -19,9 +22,17 @@ def _options(parser: Parser) -> None:
 async def _doctor(options: Options) -> int:
     configured = settings(options)
     t = translator(configured.app.preferred_language)
-    found = await examine(configured)
+    found = [_with_config(one, options) for one in await examine(configured)]
     print(_as_json(found, t) if options.json else _as_text(found, t))
     return 1 if worst(found) == "problem" else 0
+
+
+def _with_config(finding: Finding, options: Options) -> Finding:
+    """A command that it says has to find the same configuration."""
+    command = str(finding.values.get("command", ""))
+    if not command.startswith(_PROGRAM):
+        return finding
+    return replace(finding, values={**finding.values, "command": called(command.removeprefix(_PROGRAM), options)})
 
 
 def _as_json(found: list[Finding], t: Translate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,11 @@ class Subcommand:
             )  # fmt: skip
         self.options(parser)
         parser.set_defaults(subcommand=self)
+
+
+def called(name: str, options: Options) -> str:
+    """How another subcommand is called with the configuration of this one."""
+    return f"python -m bot {name}" + (f" --config {shlex.quote(str(options.config))}" if options.config else "")
 
 
 def settings(options: Options) -> Settings:

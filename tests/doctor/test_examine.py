@@ -103,7 +103,7 @@ async def test_the_command_line_has_three_ends(
 async def three_ends(stage: Stage, capsys: pytest.CaptureFixture[str], file: Path) -> None:
     assert await asyncio.to_thread(main, ["doctor", "--config", str(file)]) == 0
     text = capsys.readouterr().out
-    assert "→ Start it: `python -m bot run`" in text
+    assert f"→ Start it: `python -m bot run --config {file}`" in text
 
     stage.number.health = "BLOCKED"
     assert await asyncio.to_thread(main, ["doctor", "--config", str(file), "--json"]) == 1

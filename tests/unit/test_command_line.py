@@ -56,6 +56,12 @@ def test_every_subcommand_explains_itself(one: object, capsys: pytest.CaptureFix
     assert ("--config FILE" in told) == getattr(one, "needs_config", None)
 
 
+def test_a_recording_that_cannot_be_read_ends_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["demo", "--replay", str(tmp_path / "nowhere.json")]) == 2
+    told = capsys.readouterr().err
+    assert told == f"{tmp_path / 'nowhere.json'} cannot be read: No such file or directory\n"
+
+
 def test_a_configuration_that_cannot_be_used_ends_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["dead", "--config", str(tmp_path / "nowhere.toml")]) == 2
 
