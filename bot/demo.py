@@ -152,7 +152,7 @@ async def _became(stage: Stage, key: str) -> str:
         return f"told in {where}: {result['what']}"
     if result.get("what"):
         return f"recorded, nothing for an agent to see: news about {result['what']}"
-    return f"not shown: {result['ignored']}" if result.get("ignored") else ""
+    return f"not shown: {result['ignored'].replace('_', ' ')}" if result.get("ignored") else ""
 
 
 def _bodies(file: Path) -> Iterator[tuple[str, Any]]:

@@ -112,6 +112,8 @@ def _when(at: float) -> str:
 
 def _age(seconds: float) -> Words:
     minutes = max(0, int(seconds // 60))
+    if minutes < 60:
+        return Words("status.age_minutes", {"minutes": minutes}) if minutes else Words("status.age_now")
     return Words("status.age", {"hours": minutes // 60, "minutes": minutes % 60})
 
 

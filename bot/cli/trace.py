@@ -7,6 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
+from bot.chatops.command import SLASH
 from bot.cli.stored import stored
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.relay.trace import Trace, Track
@@ -43,7 +44,9 @@ def _text(track: Track) -> list[str]:
     if track.state == "waiting" and track.due:
         lines.append(f"  → {_when(track.due)}")
     if track.state == "dead":
-        lines.append(f"  → python -m bot dead --retry {_plain(track.entry.key)}")
+        key = _plain(track.entry.key)
+        lines.append(f"  → to try it again, in Rocket.Chat: {SLASH} status retry {key}")
+        lines.append(f"    or, while the bot is stopped: python -m bot dead --retry {key}")
     return lines
 
 

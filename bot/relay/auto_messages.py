@@ -88,11 +88,11 @@ class AutoMessages:
         contact = ContactId(entry.body["contact"])
         conversation = await self._journal.conversation(NumberId(entry.source), contact)
         if number is None or conversation is None:
-            return Outcome({"ignored": "the number is not connected any more"})
+            return Outcome({"ignored": "number_gone"})
         words = _words(number, which)
         parts = _parts(entry, compose.address(conversation), words)
         if not parts:
-            return Outcome({"ignored": "there is no such message any more"})
+            return Outcome({"ignored": "text_removed"})
         try:
             wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
         except Refused as error:

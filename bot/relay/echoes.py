@@ -47,10 +47,10 @@ class Echoes:
             raise NumberGone(entry.source)
         message = parse.echo(entry.body)
         if await self._journal.pair(message.id) is not None:
-            return Outcome({"what": "echo", "ignored": "its message is in the room already"})
+            return Outcome({"what": "echo", "ignored": "already_shown"})
         conversation = await self._conversations.known(number, message.sender)
         if conversation is None or conversation.room is None:
-            return Outcome({"what": "echo", "ignored": "no conversation is open"})
+            return Outcome({"what": "echo", "ignored": "no_conversation"})
         quote = await self._quotes.before(message, conversation)
         words = as_lines(message, self._t, received_at=entry.first_at)
         pieces = split(f"{self._t('room.from_phone')}\n{words}", _PIECE)

@@ -147,7 +147,7 @@ class InboundMedia:
         message = parse.message(entry.body)
         media = carried(message)
         if media is None:
-            return Outcome({"ignored": "no file"})
+            return Outcome({"ignored": "no_content"})
         try:
             shown = await self._file(entry, number, message, media, self._t("room.file_at_last"))
         except (FetchFailed, FileRefused) as failed:

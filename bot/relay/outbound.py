@@ -60,10 +60,10 @@ class Outbound:
     async def __call__(self, entry: Entry) -> Outcome:
         message = chat_message(entry.body["message"])
         if message is None:
-            return Outcome({"ignored": "not a message"})
+            return Outcome({"ignored": "not_whatsapp"})
         conversation = await self._conversations.of_room(message.room)
         if conversation is None:
-            return Outcome({"ignored": "not a WhatsApp room"})
+            return Outcome({"ignored": "not_whatsapp"})
         number = await self._registry.number(conversation.number)
         if number is None:
             raise NumberGone(conversation.number)
@@ -91,7 +91,7 @@ class Outbound:
         )
         said = from_rocketchat(message.text) or ", ".join(file.name for file in message.files)
         await self._endpoint.accepted(pairs, compose.address(conversation), said)
-        return Outcome({"wamids": list(wamids)} if pairs else {"ignored": "no text"}, pairs)
+        return Outcome({"wamids": list(wamids)} if pairs else {"ignored": "no_content"}, pairs)
 
     async def _parts(
         self, entry: Entry, message: ChatMessage, conversation: Conversation, api_key: str

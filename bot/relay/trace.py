@@ -20,6 +20,8 @@ LAST = 10
 _PHONE = re.compile(r"\+?[\d\s()./-]{6,30}")
 _STATES = "sent", "delivered", "read", "played", "failed"
 _BEGINS = {"wa.message": "trace.from_customer", "rc.message": "trace.from_agent", "template.send": "trace.template"}
+NOTHING = {"not_whatsapp", "no_content", "number_gone", "text_removed", "already_shown", "no_conversation"}
+"""Why a message had not to be delivered: what its result calls `ignored`, and `trace.nothing.*` in the catalogues."""
 _TRACED = (*_BEGINS, "wa.media", "wa.other", "auto.message")
 
 
@@ -84,8 +86,10 @@ class Trace:
         result, at = stored.result, stored.closed_at
         if "message" in result and "room" in result:
             yield Line(at, self._t("trace.shown", room=str(result["room"]), message=str(result["message"])))
-        elif why := result.get("ignored") or result.get("refused"):
-            yield Line(at, self._t("trace.nothing_to_do", why=str(why)))
+        elif why := result.get("ignored"):
+            yield Line(at, self._t(f"trace.nothing.{why}" if why in NOTHING else "trace.nothing_to_do"))
+        elif why := result.get("refused"):
+            yield Line(at, self._t("trace.refused", reason=self.reason(str(why))))
         elif why := result.get("expired"):
             yield Line(at, self._t("trace.expired", why=self.reason(str(why))))
         elif not result.get("wamids"):

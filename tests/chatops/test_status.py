@@ -79,14 +79,17 @@ async def test_a_lost_connection_is_told(scene: Scene, journal: Journal) -> None
     assert "not connected, last heard from never since the start" in (await scene.one(CALL)).text
 
 
-async def test_what_waits_is_counted_by_direction_with_its_age(scene: Scene, journal: Journal) -> None:
+@pytest.mark.parametrize(("seconds", "age"), [(5, "just now"), (60, "1 min"), (3720, "1 h 2 min")])
+async def test_what_waits_is_counted_by_direction_with_its_age(
+    scene: Scene, journal: Journal, seconds: int, age: str
+) -> None:
     await journal.append(Entry("wa:1", "in:1", "wa.message", {}), wrote("m1"), Entry("st:1", "st:1", "wa.status", {}))
-    scene.clock.time += 3720
+    scene.clock.time += seconds
 
     text = (await scene.one(CALL)).text
 
     for way in ("From customers: 1,", "To customers: 1,", "Other work (statuses, notices, commands): 1,"):
-        assert f"{way} the oldest since 2023-11-14 22:13:20 UTC (1 h 2 min)" in text
+        assert f"{way} the oldest since 2023-11-14 22:13:20 UTC ({age})" in text
 
 
 async def test_dead_letters_are_told_with_who_why_and_a_button(scene: Scene, journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import sqlite3
@@ -12,6 +13,7 @@ import pytest
 
 from bot.__main__ import main
 from bot.ports import Entry, Journal, Outcome, Step
+from bot.relay import trace
 from bot.relay.trace import Trace
 from bot.storage import journal_person
 from bot.storage.journal_sqlite import FILE
@@ -97,6 +99,42 @@ async def test_what_waits_says_why_and_what_is_dead_too(journal: Journal) -> Non
     assert "This contact is blocked in Rocket.Chat" in track.lines[-1].says
 
 
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"ignored": "not_whatsapp"}, "its room is no conversation with a WhatsApp customer"),
+        ({"ignored": "no_content"}, "neither text nor a file"),
+        ({"ignored": "words of a later version"}, "There was nothing to deliver."),
+        ({"refused": "WindowClosed: Re-engagement message"}, "is not tried again. The customer last wrote"),
+    ],
+)
+async def test_what_had_not_to_be_delivered_says_why_in_words(
+    journal: Journal, result: dict[str, str], told: str
+) -> None:
+    await journal.append(OUT)
+    await journal.done(await take(journal, OUT.key), Outcome(result))
+
+    last = (await says(journal, OUT.key))[-1]
+    assert told in last
+    assert "later version" not in last
+
+
+def test_every_reason_of_a_message_has_words() -> None:
+    """Literals of `Outcome({"ignored": …})` in the handlers whose entries are traced."""
+    said = set()
+    for name in ("outbound", "inbound", "inbound_media", "echoes", "auto_messages", "template_sends"):
+        for node in ast.walk(ast.parse(Path(trace.__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                said |= {ast.literal_eval(value) for key, value in pairs if _is(key, "ignored")}
+
+    assert said == trace.NOTHING
+
+
+def _is(key: ast.expr | None, word: str) -> bool:
+    return isinstance(key, ast.Constant) and key.value == word
+
+
 async def test_an_unsure_message_says_that_nothing_is_sent_twice(journal: Journal) -> None:
     await journal.append(OUT)
     taken = await take(journal, OUT.key)
@@ -153,6 +191,21 @@ public_url = "https://bot.example.com"
 [storage]
 data_dir = "{folder}"
 """
+
+
+async def test_the_command_line_says_how_to_try_a_dead_letter_again(
+    tmp_path: Path, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(folder=tmp_path))
+    async with SqliteStore(tmp_path).open(clock) as journal:
+        await journal.append(OUT)
+        await journal.park(await take(journal, OUT.key), "WindowClosed: 131047")
+        assert await asyncio.to_thread(main, ["trace", OUT.key, "--config", str(config)]) == 0
+
+    told = capsys.readouterr().out
+    assert "in Rocket.Chat: /whatsapp-360d-cloud status retry rc:m1\n" in told
+    assert "while the bot is stopped: python -m bot dead --retry rc:m1\n" in told
 
 
 async def test_the_command_line_asks_beside_a_running_bot(
