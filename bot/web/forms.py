@@ -63,7 +63,13 @@ class Forms:
 
     def routes(self) -> list[web.RouteDef]:
         path, worded = "/forms/{ticket}", self._pages.in_words
-        return [web.get(path, worded(self.show)), web.post(path, worded(self.take))]
+        return [web.get("/", worded(self.front)), web.get(path, worded(self.show)), web.post(path, worded(self.take))]
+
+    async def front(self, _: web.Request) -> web.Response:
+        """Whoever opens the bare address is told where forms come from.
+
+        200 the page."""
+        return self._message("page.front", 200)
 
     # --- GET ---
 

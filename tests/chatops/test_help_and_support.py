@@ -112,6 +112,7 @@ async def test_the_token_is_on_the_page_and_never_in_chat(scene: Scene, browser:
     assert f"{PUBLIC}/api/apps/public/app/get-sidebar-icon" in page.html
     assert "The bot made the token." in page.text
     assert page.headers["Cache-Control"] == "no-store"
+    assert [label for *_, label in page.buttons] == ["Done"], "there is nothing to cancel"
     assert "Done" in (await browser.submit(address, page)).text
     assert (await browser.open(address)).status == 410
     said = str([post for _, post in scene.workspace.said.values()])

@@ -8,6 +8,14 @@ from tests.chatops.desk import KEY, PHONE, PUBLIC, Scene, link
 from tests.chatops.steps import FILLED, NUMBER, opened, said
 
 
+async def test_the_bare_address_says_where_forms_come_from_and_nothing_else(browser: Browser) -> None:
+    page = await browser.open("/")
+
+    assert page.status == 200
+    assert "Forms open by links that the bot gives in Rocket.Chat." in page.text
+    assert page.buttons == [] and "Server" not in page.headers
+
+
 async def test_an_unknown_link_says_how_to_get_one(browser: Browser) -> None:
     page = await browser.open(f"{PUBLIC}/forms/{'x' * 43}")
 

@@ -26,7 +26,7 @@ async def test_every_address_is_described_and_answers_as_it_says() -> None:
             found = await answer.json()
         app = "/api/apps/private/whatsapp-360d-cloud"
         asked = [
-            ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/metrics"),
+            ("GET", "/"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/metrics"),
             ("GET", "/forms/nothing"), ("POST", "/forms/nothing"), ("GET", f"{app}/wrong/authSuccess"),
             ("POST", f"{app}/wrong/templateMessage"), ("POST", f"{app}/wrong/incoming"),
             ("GET", "/api/apps/public/whatsapp-360d-cloud/get-sidebar-icon"),
