@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import random
+from collections import defaultdict
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,10 @@ PDF = b"%PDF-1.7 " + b"words" * 50
 API_TOKEN = "the-key-of-the-crash-run"
 _PATIENCE = 90.0
 """Seconds after the last kill until an admin gives a form up: a failure, for a form must outlive every restart."""
+_REFUSALS = 3
+"""So often does a program hear that nobody got its template until it believes it. The setup channel hears of it too."""
+_REDELIVERY = 0.25
+"""Seconds until a webhook that nobody took is delivered again. 360Dialog waits longer."""
 _FOR_EVER = 7 * 86400.0
 
 
@@ -45,11 +50,28 @@ class Talk:
         return f"{who}{self.number:02}-{len(said):04}"
 
 
+class Ear:
+    """What the bot says in each room, as it is said. Whoever read whole rooms again after every change would be most of
+    the load of a long run."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._bot = stage.bot_user.id
+        self._known: set[str] = set()
+        self.said: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        stage.rc.subscribe(self._hear)
+
+    def _hear(self, kind: str, message: dict[str, Any]) -> None:
+        if kind == "message" and message["u"]["_id"] == self._bot and message["_id"] not in self._known:
+            self._known.add(message["_id"])
+            self.said[message["rid"]].append(message)
+
+
 @dataclass(frozen=True)
 class Town:
     """Where they live, how busy they are (seconds between two things that one says, on average), and until when."""
 
     stage: Stage
+    ear: Ear
     seed: int
     pace: float
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +118,7 @@ async def customer_writes(stage: Stage, talk: Talk, kind: str = "text") -> None:
         message = who.compose(stage.number, type=kind, **parts)
     body = wa.webhook_body(stage.number, [message])
     while 200 not in await wa.deliver(stage.number, body, times=2, concurrently=True):  # noqa: ASYNC110
-        await asyncio.sleep(0.05)  # nobody is there to be waited for
+        await asyncio.sleep(_REDELIVERY)  # nobody is there to be waited for
     talk.wrote.append(label)
 
 
@@ -136,7 +158,9 @@ async def program(town: Town, talks: list[Talk]) -> None:
             },
         }
         path = f"{url}/api/apps/private/{app_id}/{API_TOKEN}/templateMessage"
-        while await _status(town.stage.http, path, body, {"Idempotency-Key": label}) != 200:  # noqa: ASYNC110
+        refused = 0
+        while refused < _REFUSALS and (status := await _status(town.stage.http, path, body, label)) != 200:
+            refused += status == 500
             await asyncio.sleep(0.1)
         await town.rest(chance)
 
@@ -145,10 +169,11 @@ def _named(**values: str) -> list[dict[str, str]]:
     return [{"type": "text", "parameter_name": name, "text": value} for name, value in values.items()]
 
 
-async def _status(http: aiohttp.ClientSession, url: str, body: dict[str, Any], headers: dict[str, str]) -> int:
-    kind = {"Content-Type": "application/json"}
+async def _status(http: aiohttp.ClientSession, url: str, body: dict[str, Any], key: str) -> int:
+    """The answer's; 0 without one."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     try:
-        async with http.post(url, data=json.dumps(body), headers=kind | headers) as answer:
+        async with http.post(url, data=json.dumps(body), headers=headers) as answer:
             return answer.status
     except (aiohttp.ClientError, OSError):
         return 0
@@ -165,14 +190,14 @@ async def admin(town: Town, who: User, talks: list[Talk]) -> None:
         label = f"T{talk.number:02}-{next(town.labels):04}"
         fill = fill_in_chat if chance.random() < 0.5 else fill_page
         try:
-            await town.patiently(fill(town.stage, who, room, talk, label))
+            await town.patiently(fill(town, who, room, talk, label))
         except (TimeoutError, LookupError, ValueError) as error:
-            said = [m["msg"][:200] for m in town.stage.from_bot(room)][-2:]
+            said = [m["msg"][:200] for m in town.ear.said[room][-2:]]
             town.stuck.append(f"{fill.__name__} {label}: {type(error).__name__} {error}; the bot said last: {said}")
         await town.rest(chance)
 
 
-async def fill_in_chat(stage: Stage, who: User, room: str, talk: Talk, label: str) -> None:
+async def fill_in_chat(town: Town, who: User, room: str, talk: Talk, label: str) -> None:
     asked = [
         ("send-template", "Question 1"),
         ("appointment_reminder", ""),
@@ -182,27 +207,28 @@ async def fill_in_chat(stage: Stage, who: User, room: str, talk: Talk, label: st
         ("10:30", label),
     ]
     for words, expected in asked:
-        await say(stage, who, room, words, expected)
+        await say(town, who, room, words, expected)
     talk.templates.append(label)
-    await say(stage, who, room, "confirm", talk.customer.phone)
+    await say(town, who, room, "confirm", talk.customer.phone)
 
 
-async def say(stage: Stage, who: User, room: str, words: str, expected: str) -> dict[str, Any]:
+async def say(town: Town, who: User, room: str, words: str, expected: str) -> dict[str, Any]:
     """Types it and waits for what the bot says to it."""
-    before = {message["_id"] for message in stage.from_bot(room)}
-    await stage.rc.write(who, room, words)
+    said = town.ear.said[room]
+    before = len(said)
+    await town.stage.rc.write(who, room, words)
 
     def answers() -> list[dict[str, Any]]:
-        fresh = [message for message in stage.from_bot(room) if message["_id"] not in before]
-        return [m for m in fresh if expected in m["msg"] + str(m.get("attachments", ""))]
+        return [m for m in said[before:] if expected in m["msg"] + str(m.get("attachments", ""))]
 
-    found = await stage.rc.until(answers, timeout=_FOR_EVER)
+    found = await town.stage.rc.until(answers, timeout=_FOR_EVER)
     return found[-1]
 
 
-async def fill_page(stage: Stage, who: User, room: str, talk: Talk, label: str) -> None:
+async def fill_page(town: Town, who: User, room: str, talk: Talk, label: str) -> None:
     """Whoever gets no answer presses the button once more: the very same request."""
-    offered = await say(stage, who, room, "send-template", "Question 1")
+    stage = town.stage
+    offered = await say(town, who, room, "send-template", "Question 1")
     page = await _page(stage, "GET", link_in(offered), {})
     page = await _press(stage, page, template="appointment_reminder|en", recipients=talk.customer.phone)
     page = await _press(stage, page, body_first_name=label, body_date="Friday", body_time="10:30")

@@ -29,7 +29,7 @@ from bot.stage import Stage, free_port, staged
 from tests.crash.balancer import Balancer
 from tests.crash.lives import Death, Lives, deaths
 from tests.crash.model import Tally, missing, tally
-from tests.crash.people import API_TOKEN, Talk, Town, admin, agent, customer, customer_writes, program
+from tests.crash.people import API_TOKEN, Ear, Talk, Town, admin, agent, customer, customer_writes, program
 from tests.postgres import server
 
 _LONGEST_LIFE = 3.0
@@ -56,7 +56,7 @@ async def crash_run(
     """
     began = time.monotonic()
     async with crash_stage(replicas, confirm_after) as (stage, bots):
-        town = Town(stage, seed, pace)
+        town = Town(stage, Ear(stage), seed, pace)
         people = [stage.wa.customer(f"+4917{n:08}", name=f"Person {n}") for n in range(conversations)]
         talks = [Talk(person, n) for n, person in enumerate(people)]
         admins = [stage.rc.add_user(f"admin{n}", roles=("admin", "user")) for n in range(max(2, conversations // 10))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from bot.sandbox.rocketchat.people import People
 from bot.sandbox.rocketchat.rest import Call, Rest
 from bot.sandbox.rocketchat.settings import Settings
 from bot.sandbox.rocketchat.state import Department, User, World
-from bot.sandbox.rocketchat.wire import Doc, new_id
+from bot.sandbox.rocketchat.wire import Doc, copied, new_id
 
 T = TypeVar("T")
 ROUTES = [
@@ -175,7 +174,7 @@ class RocketChatSandbox(People):
 
     def messages(self, rid: str) -> list[Doc]:
         """Full documents, oldest first; copies."""
-        return copy.deepcopy(self.core.world.of_room(rid))
+        return [copied(message) for message in self.core.world.of_room(rid)]
 
     def add_user(
         self,

@@ -7,7 +7,6 @@ No rules live here beyond what the database itself does (`_updatedAt`, unique id
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any
 
 from bot.sandbox.rocketchat.permissions import DEFAULTS
 from bot.sandbox.rocketchat.settings import Settings
-from bot.sandbox.rocketchat.wire import Doc, PlainError, moment, new_id
+from bot.sandbox.rocketchat.wire import Doc, PlainError, copied, moment, new_id
 
 DAY = 86400.0
 
@@ -116,7 +115,7 @@ class World:
     def emit(self, kind: str, document: Doc) -> None:
         if not self._listeners:
             return
-        frozen = copy.deepcopy(document)
+        frozen = copied(document)
         for listener in self._listeners:
             listener(kind, frozen)
 
