@@ -152,6 +152,11 @@ class SetupChannel:
         if failed:
             values: dict[str, Value] = {"names": ", ".join(failed), "n": len(failed)}
             await self._once(room, f"not invited {values['names']}", Reply("setup.not_invited", values))
+        if len(present) == 1 and len(failed) == len(self._members):
+            log.warning(
+                "nobody but the bot sees the setup channel, a private one: set [rocketchat] setup_members to your user "
+                "name, or write to the bot in a direct message"
+            )
 
     async def _let_slash_commands_through(self, room: RoomId) -> None:
         """Turns the setting on where the account may, else says once who has to, and what works meanwhile."""

@@ -36,6 +36,8 @@ class WorkspaceFacts:
     """The wished name."""
     setup_found: bool | None = None
     """None: it could not be asked."""
+    setup_people: int | None = None
+    """Members besides the bot; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

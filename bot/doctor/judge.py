@@ -144,7 +144,9 @@ def _workspace(found: WorkspaceFacts) -> Iterator[Finding]:
         yield _hint("slash commands", "slash_off", setting=SLASH_SETTING)
     elif slash is True:
         yield _fine("slash commands", "slash_ok")
-    if found.setup_found:
+    if found.setup_found and found.setup_people == 0:
+        yield _hint("setup channel", "setup_alone", name=found.setup_channel, bot=found.username)
+    elif found.setup_found:
         yield _fine("setup channel", "setup_ok", name=found.setup_channel)
     elif found.setup_found is False:
         yield _hint("setup channel", "setup_missing", name=found.setup_channel)

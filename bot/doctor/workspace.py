@@ -33,6 +33,7 @@ async def look(
     except BotError as error:
         return WorkspaceFacts(url, answer, str(version), login=error.said or str(error))
     roles = me.get("roles")
+    setup_found, setup_people = await _or((None, None), _setup_channel(admin, kept, setup_channel))
     settings = {name: value for name in SETTINGS if (value := await _or(None, admin.public_setting(name))) is not None}
     return WorkspaceFacts(
         url=url,
@@ -45,16 +46,19 @@ async def look(
         agents=await _or(None, admin.agents()),
         available=await _or(None, admin.agents(available=True)),
         setup_channel=setup_channel,
-        setup_found=await _or(None, _has_setup_channel(admin, kept, setup_channel)),
+        setup_found=setup_found,
+        setup_people=setup_people,
     )
 
 
-async def _has_setup_channel(admin: WorkspaceAdmin, kept: Mapping[str, str], name: str) -> bool:
-    """By its id, as the bot finds it: it may have been renamed."""
+async def _setup_channel(admin: WorkspaceAdmin, kept: Mapping[str, str], name: str) -> tuple[bool, int | None]:
+    """Whether it is there, by its id as the bot finds it, since it may have been renamed; members besides the bot."""
     known = kept.get(SETUP_ROOM)
-    if known and await admin.private_channel(RoomId(known)) is not None:
-        return True
-    return await admin.private_channel_named(name) is not None
+    channel = (await admin.private_channel(RoomId(known)) if known else None) or await admin.private_channel_named(name)
+    if channel is None:
+        return False, None
+    members = await _or(None, admin.members(RoomId(str(channel["_id"]))))
+    return True, None if members is None else max(len(members) - 1, 0)
 
 
 async def _or(otherwise: T, asked: Awaitable[T]) -> T:

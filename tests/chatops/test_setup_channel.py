@@ -56,6 +56,18 @@ def buttons(message: dict[str, Any]) -> list[tuple[str, str]]:
     return [(action["text"], action["msg"]) for action in message["attachments"][0]["actions"]]
 
 
+async def test_a_channel_that_nobody_sees_is_told_to_whoever_starts_the_bot(
+    stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await channel(stage, tmp_path).ensure()
+    assert "set [rocketchat] setup_members to your user name" in caplog.text
+    caplog.clear()
+
+    await channel(stage, tmp_path, ["anna"]).ensure()
+
+    assert "setup_members" not in caplog.text
+
+
 async def test_the_channel_is_made_and_furnished(stage: Stage, tmp_path: Path) -> None:
     room = await channel(stage, tmp_path, ["anna"]).ensure()
 

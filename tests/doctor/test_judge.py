@@ -36,6 +36,7 @@ WORKSPACE = WorkspaceFacts(
     available=2,
     setup_channel="setup",
     setup_found=True,
+    setup_people=1,
 )
 NUMBER = NumberFacts(PHONE, Health("AVAILABLE", quality="GREEN"), hook="us", heard_at=NOW - 60)
 ADDRESS = AddressFacts(
@@ -119,6 +120,7 @@ HINTS: dict[str, Facts] = {
     ),
     "slash_off": setting(SLASH_SETTING, False),
     "setup_missing": workspace(setup_found=False),
+    "setup_alone": workspace(setup_people=0),
     "no_numbers": replace(FINE, numbers=()),
     "number_limited": number(health=Health("LIMITED")),
     "number_quality": number(health=Health("AVAILABLE", quality="RED")),
