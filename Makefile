@@ -22,6 +22,7 @@ bench: .venv/ready  ## how fast it is, as ratios within one run: QUICK=1 for a m
 
 .venv/ready: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@echo "Installing what the bot stands on into .venv, once; this takes a minute or two."
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
