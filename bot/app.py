@@ -81,7 +81,8 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             doors.workspace,
             doors.registry,
             lambda number, contact: VisitorToken(doors.vault.derive("visitor token", number, contact).hex()),
-            letters.targets,
+            targets=letters.targets,
+            unseen=letters.unseen,
             alone=doors.alone,
         )
         quotes = Quotes(

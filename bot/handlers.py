@@ -34,17 +34,19 @@ from bot.relay.template_orders import Orders
 from bot.relay.template_sends import TemplateSends
 from bot.relay.templates import Templates
 from bot.relay.ticks import Ticks
+from bot.relay.unseen import Unseen
 from bot.startup import Bot
 from bot.translations import Translate
 
 
 @dataclass(frozen=True)
 class Letters:
-    """What template messages need: their definitions, their way out, and where answers go."""
+    """What template messages need: their definitions, their way out, where answers go, and what they answer."""
 
     templates: Templates
     orders: Orders
     targets: Targets
+    unseen: Unseen
 
 
 def letters_of(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> Letters:
@@ -52,6 +54,7 @@ def letters_of(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> 
         templates=Templates(doors.registry, doors.whatsapp, clock, lambda: live.current, t),
         orders=Orders(doors.journal, clock),
         targets=Targets(doors.journal, doors.workspace, clock),
+        unseen=Unseen(doors.journal, clock),
     )
 
 
@@ -138,7 +141,14 @@ def handlers_of(
         "status.callback": endpoint,
         "tick": ticks,
         "late": late,
-        "template.send": TemplateSends(registry, journal, whatsapp, letters.targets, endpoint),
+        "template.send": TemplateSends(
+            registry=registry,
+            journal=journal,
+            whatsapp=whatsapp,
+            targets=letters.targets,
+            unseen=letters.unseen,
+            endpoint=endpoint,
+        ),
         "template.order": letters.orders,
         "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),
         "chat.message": bot.chat,

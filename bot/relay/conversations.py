@@ -31,6 +31,7 @@ from bot.ports import Alone, Journal, Registry, Workspace
 from bot.relay.auto_messages import greet
 from bot.relay.notices import department_gone
 from bot.relay.targets import Targets
+from bot.relay.unseen import Unseen
 from bot.whatsapp.split import length, split
 
 TokenMaker = Callable[[NumberId, ContactId], VisitorToken]
@@ -75,8 +76,9 @@ class Conversations:
         workspace: Workspace,
         registry: Registry,
         token: TokenMaker,
-        targets: Targets,
         *,
+        targets: Targets,
+        unseen: Unseen,
         alone: Alone = nullcontext,
     ) -> None:
         self._journal = journal
@@ -84,6 +86,7 @@ class Conversations:
         self._registry = registry
         self._token = token
         self._targets = targets
+        self._unseen = unseen
         self._alone = alone
         self._meeting: dict[ContactId, asyncio.Lock] = {}
         self._foreign: OrderedDict[RoomId, None] = OrderedDict()
@@ -233,16 +236,20 @@ class Conversations:
             return conversation
         if await self._journal.conversation_of_room(room) is not None:
             return conversation
-        await greet(self._journal, number, conversation, room)
+        await self._begin(number, conversation, room)
         return replace(conversation, room=room)
 
     async def _open(self, conversation: Conversation, number: Number, name: str) -> Conversation:
         conversation, room = await self._ask_room(conversation, number, name)
         conversation = replace(conversation, room=room)
-        await greet(self._journal, number, conversation, room)  # first, so that a crash in between loses none
+        await self._begin(number, conversation, room)  # first, so that a crash in between loses none
         await self._journal.remember(conversation)  # before the agent can answer in it
         self._foreign.pop(room, None)
         return conversation
+
+    async def _begin(self, number: Number, conversation: Conversation, room: RoomId) -> None:
+        await self._unseen.show(conversation, room)
+        await greet(self._journal, number, conversation, room)
 
     async def _ask_room(self, conversation: Conversation, number: Number, name: str) -> tuple[Conversation, RoomId]:
         """With the agent or department that a template named for the answer, as far as Rocket.Chat takes them: without

@@ -10,6 +10,7 @@ from bot.relay.notices import notice
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.targets import Target, Targets
 from bot.relay.template_orders import is_few
+from bot.relay.unseen import Unseen
 from bot.rocketchat.compose import notice_id
 from bot.whatsapp import compose
 from bot.whatsapp.markup import inert, inert_line
@@ -18,12 +19,20 @@ from bot.whatsapp.template_send import message
 
 class TemplateSends:
     def __init__(
-        self, registry: Registry, journal: Journal, whatsapp: WhatsApp, targets: Targets, endpoint: StatusEndpoint
+        self,
+        *,
+        registry: Registry,
+        journal: Journal,
+        whatsapp: WhatsApp,
+        targets: Targets,
+        unseen: Unseen,
+        endpoint: StatusEndpoint,
     ) -> None:
         self._registry = registry
         self._journal = journal
         self._whatsapp = whatsapp
         self._targets = targets
+        self._unseen = unseen
         self._endpoint = endpoint
 
     async def __call__(self, entry: Entry) -> Outcome:
@@ -71,6 +80,8 @@ class TemplateSends:
         )
         if room is not None:
             await self._journal.append(_shown(entry, room))
+        else:
+            await self._unseen.add(pair, by=_by(entry), template=_name(entry), text=_preview(entry))
         await self._endpoint.accepted([pair], to, body["preview"], template=True)
         return Outcome({"wamids": [wamid], "template": _name(entry)}, (pair,))
 
@@ -79,8 +90,15 @@ def _name(entry: Entry) -> str:
     return inert_line(entry.body["template"]["name"], 80)
 
 
+def _by(entry: Entry) -> str:
+    return inert_line(entry.body["by"], 80)
+
+
+def _preview(entry: Entry) -> str:
+    return "\n".join(f"> {line}" for line in inert(entry.body["preview"]).splitlines())
+
+
 def _shown(entry: Entry, room: RoomId) -> Entry:
     """The template as the customer sees it, in the room where the agents are."""
-    text = "\n".join(f"> {line}" for line in inert(entry.body["preview"]).splitlines())
     sentence = "notice.template_sent_by" if entry.body["by"] else "notice.template_sent"
-    return notice(entry.key, room, sentence, text=text, by=inert_line(entry.body["by"], 80), template=_name(entry))
+    return notice(entry.key, room, sentence, text=_preview(entry), by=_by(entry), template=_name(entry))

@@ -160,6 +160,44 @@ async def test_the_agents_of_an_open_room_see_what_was_sent() -> None:
         assert "> _WhatsApp Business Platform sample message_" in shown["msg"]
 
 
+async def test_who_gets_the_answer_to_a_template_sees_what_it_answers() -> None:
+    """Nobody's conversation was open when it went out, so it is shown in the one that the answer opens, once."""
+    async with staged(start=False) as stage:
+        await started(stage)
+        await stage.command("!whatsapp-360d-cloud view-templates")
+        assert await post(stage, request(stage)) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        await stage.customer.write(stage.number, "yes, please")
+        room = await stage.agent_reads("yes, please")
+        [shown] = await stage.rc.until(lambda: stage.from_bot(room))
+        await stage.rc.close_room(stage.admin, room, comment="done")
+        await stage.customer.write(stage.number, "another thing")
+        again = await stage.agent_reads("another thing")
+        await stage.rc.write(stage.agent, again, "which?")
+        await stage.customer_reads("which?")
+
+        assert "hello_world" in shown["msg"]
+        assert "before this conversation" in shown["msg"]
+        assert "> Welcome and congratulations!" in shown["msg"]
+        assert stage.from_bot(again) == []
+
+
+async def test_a_template_that_never_arrived_is_not_shown_to_have_been_sent() -> None:
+    async with staged(start=False) as stage:
+        stage.wa.auto_status = False
+        await started(stage)
+        assert await post(stage, request(stage)) == (200, {"success": True})
+        await stage.wa.until(lambda: stage.customer.received)
+        await stage.wa.status(stage.customer.received[0].wamid, "failed", code=131026, title="Message undeliverable")
+        await stage.rc.until(lambda: any("could not deliver" in one["msg"] for one in stage.from_bot(stage.setup_room)))
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await stage.rc.write(stage.agent, room, "hello")
+        await stage.customer_reads("hello")
+
+        assert stage.from_bot(room) == []
+
+
 async def test_the_answer_goes_to_the_agent_who_was_named_and_only_that_one() -> None:
     async with staged(start=False) as stage:
         await started(stage)

@@ -1,0 +1,57 @@
+"""Templates that went to people without an open conversation: shown to the agents in the next one.
+
+The answer to a template opens a room, and "yes, please" alone says nothing (chatwoot#12685: agents saw the name of what
+was sent, or nothing). What is remembered belongs to the contact and is erased with them.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.model import Conversation, NumberId, Pair, RoomId
+from bot.ports import Clock, Journal
+from bot.relay.notices import notice
+
+LIFE = 30 * 86400.0
+"""As long as WhatsApp itself tries to deliver (Meta: send messages)."""
+_MOST = 3
+"""So many of the latest ones are shown."""
+
+
+class Unseen:
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    async def add(self, pair: Pair, *, by: str, template: str, text: str) -> None:
+        """`by` (perhaps empty), `template` and `text` are the words of a notice: inert. Repeatable."""
+        name = _name(pair.number, pair.contact)
+        others = [one for one in await self._kept(name) if one["key"] != pair.entry]
+        told = {"key": pair.entry, "wamid": pair.wamid, "at": self._clock.now()}
+        told |= {"by": by, "template": template, "text": text}
+        await self._journal.set_mark(name, json.dumps([*others, told][-_MOST:]))
+
+    async def show(self, conversation: Conversation, room: RoomId) -> None:
+        """In the room that was opened for them, except what never arrived. Repeatable."""
+        name = _name(conversation.number, conversation.contact)
+        kept = await self._kept(name)
+        for one in kept:
+            pair = await self._journal.pair(one["wamid"])
+            if self._clock.now() - one["at"] > LIFE or (pair is not None and pair.state == "failed"):
+                continue
+            when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+            words = {"by": one["by"], "template": one["template"], "text": one["text"], "when": when}
+            sentence = "notice.template_before_by" if one["by"] else "notice.template_before"
+            await self._journal.append(notice(one["key"], room, sentence, **words))
+        if kept:
+            await self._journal.set_mark(name, "")
+
+    async def _kept(self, name: str) -> list[dict[str, Any]]:
+        stored = await self._journal.mark(name)
+        return list(json.loads(stored)) if stored else []
+
+
+def _name(number: NumberId, contact: str) -> str:
+    return f"unseen:{number}:{contact}"
