@@ -15,8 +15,9 @@ import secrets
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from itertools import count
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -36,6 +37,24 @@ def body(number: str, person: int, id: str, at: int) -> bytes:
              "from_user_id": f"DE.{phone}"}
         ],
     }  # fmt: skip
+    return _delivered(value)
+
+
+def status_body(number: str, wamid: str, state: str, sent: Mapping[str, Any]) -> bytes:
+    """What became of a message that was sent with this body (Meta: whatsapp/webhooks/reference/messages/status)."""
+    pricing = {"billable": False, "pricing_model": "PMP", "category": "service", "type": "free_customer_service"}
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": number, "phone_number_id": f"1{number}"},
+        "statuses": [
+            {"id": wamid, "status": state, "timestamp": str(int(time.time())), "recipient_id": sent["to"].lstrip("+"),
+             "biz_opaque_callback_data": sent["biz_opaque_callback_data"], "pricing": pricing}
+        ],
+    }  # fmt: skip
+    return _delivered(value)
+
+
+def _delivered(value: Mapping[str, Any]) -> bytes:
     whole = {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [
         {"field": "messages", "value": value}]}]}  # fmt: skip
     return json.dumps(whole).encode()

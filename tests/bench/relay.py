@@ -1,84 +1,177 @@
-"""The road: messages a second and added latency in each direction, against simulators that answer at once.
+"""The road: messages a second and added latency in each direction, and calls for each message.
 
-The simulators are Python too and share a core with the load: where they are busier than the bot they are the limit, so
-the row says which share of its core the bot used.
+The rates are measured with other sides that answer at once (`instant`), in a process of their own on the other cores:
+the bot is the limit. Its processor time for each message stands beside the rate, because it depends less on what else
+the machine does. Latency is measured against the simulators themselves, one message after another.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median, quantiles
+
+import aiohttp
 
 from bot.sandbox.dialog360 import Customer
 from bot.stage import Stage
 from tests.bench.load import body
-from tests.bench.machine import Server, processor_seconds, shoot, until
+from tests.bench.machine import ROOT, Server, on_core, processor_seconds, shoot, until
 from tests.bench.table import Row, at_least, at_most
 from tests.bench.webhooks import bot_alone
 
 _PEOPLE = 100
-_SAME = "in the same run"
 _LATE = 150
 """Messages, one after another, that measure latency."""
 
 
+@dataclass(frozen=True)
+class _Run:
+    rate: float
+    share: float
+    """Of its core that the bot used."""
+    cost_ms: float
+    """The bot's processor time for each message."""
+    calls: float
+    """For each message."""
+
+
+class Instant:
+    """The process that answers at once."""
+
+    def __init__(self) -> None:
+        self._url = ""
+
+    @asynccontextmanager
+    async def before(self, stage: Stage) -> AsyncIterator[None]:
+        """Between the bot, which is not started yet, and the simulators."""
+        command = (sys.executable, "-m", "tests.bench.instant", stage.rc.url, stage.wa.url)
+        with on_core(bot=False):
+            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        try:
+            rocketchat, dialog360 = (await asyncio.wait_for(process.stdout.readline(), 60)).split()
+            self._url = f"http://127.0.0.1:{int(rocketchat)}"
+            settings = stage.settings
+            stage.settings = stage.program.settings = settings.model_copy(
+                update={
+                    "rocketchat": settings.rocketchat.model_copy(update={"url": self._url}),
+                    "dialog360": settings.dialog360.model_copy(
+                        update={"base_url": f"http://127.0.0.1:{int(dialog360)}"}
+                    ),
+                }
+            )
+            yield
+        finally:
+            process.kill()
+            await process.wait()
+
+    async def begin(self) -> None:
+        async with aiohttp.ClientSession() as http, http.post(f"{self._url}/bench/begin") as answer:
+            answer.raise_for_status()
+
+    async def counts(self) -> dict[str, int]:
+        async with aiohttp.ClientSession() as http, http.get(f"{self._url}/bench/counts") as answer:
+            found: dict[str, int] = await answer.json()
+            return found
+
+    async def agents_write(self, messages: int, *, statuses: bool) -> None:
+        order = {"count": messages, "statuses": statuses}
+        async with aiohttp.ClientSession() as http, http.post(f"{self._url}/bench/agents", json=order) as answer:
+            answer.raise_for_status()
+
+
 async def rows(turns: int, messages: int) -> list[Row]:
+    instant = Instant()
+    async with bot_alone(instant.before) as (stage, server):
+        await _meet(stage, server)
+        await instant.begin()
+        inward = [await _inward(instant, server, messages) for _ in range(turns)]
+        outward = [await _outward(instant, server, messages, statuses=False) for _ in range(turns)]
+        followed = [await _outward(instant, server, messages // 3, statuses=True) for _ in range(turns)]
     async with bot_alone() as (stage, server):
-        await shoot(server, seconds=60, requests=_PEOPLE, people=_PEOPLE)
-        await stage.rc.until(lambda: len(_rooms(stage)) == _PEOPLE, timeout=60)
-        for person in range(_PEOPLE):  # to somebody whom WhatsApp does not know nothing would be delivered
-            stage.wa.customer(f"+4917{person:08}", name=f"Person {person}")
-        inward = [await _inward(stage, server, messages) for _ in range(turns)]
-        outward = [await _outward(stage, server, messages) for _ in range(turns)]
+        await _meet(stage, server)
         late_in, late_out = await _late_in(stage, server), await _late_out(stage)
+    with_marks = median(one.cost_ms for one in followed)
     return [
-        _rate("customers' messages relayed to agents a second", inward),
-        _rate("agents' messages relayed to customers a second", outward),
-        at_most("calls to Rocket.Chat for each customer's text", max(one[2] for one in inward), 1.01, _SAME),
-        at_most("calls to 360Dialog for each agent's text", max(one[2] for one in outward), 1.01, _SAME),
-        Row("added latency, customer to agent, on an idle bot", late_in),
-        Row("added latency, agent to customer, on an idle bot", late_out),
+        _rate("customers' texts relayed to agents a second, from webhook to REST call", inward),
+        _rate("agents' texts relayed to customers a second, from websocket to 360Dialog", outward),
+        Row(
+            "an agent's text with all that follows: `sent`, `delivered` and `read`, and the marks that agents see",
+            f"{with_marks:.2f} ms of processor time",
+        ),
+        at_most("calls to Rocket.Chat for each customer's text", max(one.calls for one in inward), 1.01, "counted"),
+        at_most("calls to 360Dialog for each agent's text", max(one.calls for one in outward), 1.01, "counted"),
+        Row("added latency, customer to agent, on an idle bot, the simulator's own time included", late_in),
+        Row("added latency, agent to customer, on an idle bot, the simulator's own time included", late_out),
     ]
 
 
-def _rate(figure: str, found: list[tuple[float, float, float]]) -> Row:
-    rate, share = median(one[0] for one in found), median(one[1] for one in found)
-    return at_least(figure, rate, 500, f"the bot used {share:.0%} of its core")
+def _rate(figure: str, found: list[_Run]) -> Row:
+    rate, share = median(one.rate for one in found), median(one.share for one in found)
+    cost = median(one.cost_ms for one in found)
+    return at_least(figure, rate, 500, f"{cost:.2f} ms of processor time each; the bot used {share:.0%} of its core")
+
+
+async def _meet(stage: Stage, server: Server) -> None:
+    """Every customer has an open conversation, and an agent has written in it."""
+    await shoot(server, seconds=60, requests=_PEOPLE, people=_PEOPLE)
+    await stage.rc.until(lambda: len(_rooms(stage)) == _PEOPLE, timeout=60)
+    for person in range(_PEOPLE):  # to somebody whom WhatsApp does not know nothing would be delivered
+        stage.wa.customer(f"+4917{person:08}", name=f"Person {person}")
+    before = len(stage.wa.calls)
+    for room in _rooms(stage):
+        await stage.rc.write(stage.agent, room, "Good morning!")
+    await until(lambda: sum(call.path == "/messages" for call in stage.wa.calls[before:]) == _PEOPLE, timeout=60)
 
 
 def _rooms(stage: Stage) -> list[str]:
     return [id for id, room in stage.rc.rooms.items() if room["t"] == "l"]
 
 
-async def _inward(stage: Stage, server: Server, messages: int) -> tuple[float, float, float]:
-    """Messages a second, share of the core, calls for each message."""
-    rooms = _rooms(stage)
-    before = sum(len(stage.from_customer(room)) for room in rooms)
-    calls, used, began = len(stage.rc.calls), processor_seconds(server.pid), time.perf_counter()
-    load = asyncio.create_task(shoot(server, seconds=120, requests=messages, people=_PEOPLE))
-    await until(lambda: sum(len(stage.from_customer(room)) for room in rooms) >= before + messages)
+async def _inward(instant: Instant, server: Server, messages: int) -> _Run:
+    load = shoot(server, seconds=120, requests=messages, people=_PEOPLE)
+    return await _measured(instant, server, load, messages, _Until("posts", "rocketchat"))
+
+
+async def _outward(instant: Instant, server: Server, messages: int, *, statuses: bool) -> _Run:
+    load = instant.agents_write(messages, statuses=statuses)
+    return await _measured(instant, server, load, messages, _Until("sends", "dialog360", marks=statuses))
+
+
+@dataclass(frozen=True)
+class _Until:
+    """All have arrived, counted as `what`; with `marks` also until the last of them is set."""
+
+    what: str
+    side: str
+    marks: bool = False
+
+    def reached(self, before: Mapping[str, int], now: Mapping[str, int], messages: int) -> bool:
+        counted = (self.what, "marks") if self.marks else (self.what,)
+        return all(now[one] - before[one] >= messages for one in counted)
+
+
+async def _measured(
+    instant: Instant, server: Server, load: Coroutine[None, None, object], messages: int, until_when: _Until
+) -> _Run:
+    before, used, began = await instant.counts(), processor_seconds(server.pid), time.perf_counter()
+    loading = asyncio.create_task(load)
+    now = before
+    async with asyncio.timeout(600):
+        while not until_when.reached(before, now, messages):
+            await asyncio.sleep(0.05)
+            now = await instant.counts()
     seconds = time.perf_counter() - began
-    await load
-    made = sum(call.method == "POST" for call in stage.rc.calls[calls:])
-    return messages / seconds, (processor_seconds(server.pid) - used) / seconds, made / messages
-
-
-async def _outward(stage: Stage, server: Server, messages: int) -> tuple[float, float, float]:
-    rooms = _rooms(stage)
-    calls, used, began = len(stage.wa.calls), processor_seconds(server.pid), time.perf_counter()
-    for turn in range(messages):
-        await stage.rc.write(stage.agent, rooms[turn % len(rooms)], f"Answer {turn}: yes, of course we do.")
-        if turn % 10 == 0:
-            await asyncio.sleep(0)  # the simulators share this loop
-
-    def sent() -> int:
-        return sum(call.path == "/messages" for call in stage.wa.calls[calls:])
-
-    await until(lambda: sent() >= messages)
-    seconds = time.perf_counter() - began
-    return messages / seconds, (processor_seconds(server.pid) - used) / seconds, sent() / messages
+    spent = processor_seconds(server.pid) - used
+    await loading
+    calls = (now[until_when.side] - before[until_when.side]) / messages
+    return _Run(messages / seconds, spent / seconds, spent / messages * 1000, calls)
 
 
 async def _late_in(stage: Stage, server: Server) -> str:

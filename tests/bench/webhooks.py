@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from statistics import median
 
 from bot.stage import Stage, staged
@@ -17,13 +18,23 @@ _PYWA_WANTS = "X-Hub-Signature-256: sha256=none"
 """Its route asks for the header also when it does not check it."""
 
 
+Around = Callable[[Stage], AbstractAsyncContextManager[None]]
+
+
+def _nothing_between(_: Stage) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 @asynccontextmanager
-async def bot_alone() -> AsyncIterator[tuple[Stage, Server]]:
-    """The real program on a core of its own, with a connected number, between simulators without rate limits."""
+async def bot_alone(around: Around = _nothing_between) -> AsyncIterator[tuple[Stage, Server]]:
+    """The real program on a core of its own, with a connected number, between simulators without rate limits.
+
+    `around`: what stands before the simulators; it may change the settings with which the bot starts."""
     with on_core(bot=False):
-        async with staged(start=False, messages_per_second=100_000) as stage:
+        async with staged(start=False, messages_per_second=100_000) as stage, around(stage):
             stage.wa.limits.mps = stage.wa.limits.pair_burst = 0
             stage.wa.window_errors = "off"
+            os.environ["WA360D_LOG__LEVEL"] = "WARNING"  # a line for every try, while Rocket.Chat is away, is no news
             with on_core(bot=True):
                 await stage.start_process()
             await stage.connect()
