@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from bot.chatops.command import Person
 from bot.chatops.form import CUSTOMER, IDLE, TICKET, Answers, Form, FormSession
 from bot.model import RoomId
-from bot.ports import Alone, Clock, Registry
+from bot.ports import Alone, Clock, Json, Registry
 
 Derive = Callable[[str], bytes]
 """Keyed: 32 bytes that nobody can compute without the installation's secret; the same for the same text."""
@@ -48,19 +48,16 @@ class Sessions:
             yield
 
     async def get(self, id: str) -> FormSession | None:
-        return next((one for one in await self._all() if one.id == id), None)
+        return next(iter(await self._all(lambda stored: stored["id"] == id)), None)
 
     async def of(self, person: Person, room: RoomId) -> FormSession | None:
         """The form this person has open (or being worked on) in this room, also when its time is over."""
-        mine = [
-            one for one in await self._all()
-            if one.person.id == person.id and one.room == room and one.state in ("open", "submitted")
-        ]  # fmt: skip
+        mine = await self._all(lambda stored: _is_under_way(stored, person, room))
         return max(mine, key=lambda one: one.expires, default=None)
 
     async def moved_by(self, entry: str) -> FormSession | None:
         """The session whose last step was made by this entry: the entry is being repeated."""
-        return next((one for one in await self._all() if one.heard == entry), None)
+        return next(iter(await self._all(lambda stored: stored.get("heard") == entry)), None)
 
     async def of_ticket(self, ticket: str) -> FormSession | None:
         wanted = _hash(ticket).encode()
@@ -88,9 +85,8 @@ class Sessions:
 
     async def replace_open(self, session: FormSession) -> None:
         """Stores a new session; an older one of the same person in the same room is closed."""
-        for one in await self._all():
-            same = one.person.id == session.person.id and one.room == session.room and one.id != session.id
-            if same and one.state in ("open", "submitted"):
+        for one in await self._all(lambda stored: _is_under_way(stored, session.person, session.room)):
+            if one.id != session.id:
                 await self.put(one.closed("cancelled"))
         await self.put(session)
 
@@ -126,9 +122,15 @@ class Sessions:
             elif one.expires <= now and (one.secrets or one.answers):
                 await self.put(replace(one, secrets={}, answers={}))
 
-    async def _all(self) -> list[FormSession]:
-        stored = [FormSession.of(document) for document in await self._registry.sessions()]
+    async def _all(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[FormSession]:
+        """Chosen before they are read: every message of an agent asks, and hardly ever there is one."""
+        stored = [FormSession.of(document) for document in await self._registry.sessions() if wanted(document)]
         return [_swapped(session, _LINK, self.link(session)) for session in stored]
+
+
+def _is_under_way(stored: Json, person: Person, room: RoomId) -> bool:
+    state = stored.get("state", "open")
+    return stored["person"]["id"] == person.id and stored["room"] == room and state in ("open", "submitted")
 
 
 def _swapped(session: FormSession, old: str, new: str) -> FormSession:
