@@ -113,7 +113,8 @@ class SqliteJournal:
         if not entries:
             return 0
         order = ([new_values(entry) for entry in entries], self._clock.now())
-        return await self._stored(lambda: self._writer.ask_jointly(tables.append, order, self._tell))
+        appended = await self._stored(lambda: self._writer.ask_jointly(tables.append, order, self._tell_heads))
+        return appended.new
 
     async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         async with self._taking:
@@ -288,6 +289,10 @@ class SqliteJournal:
 
     def _tell(self, _: object) -> None:
         self._news.set()
+
+    def _tell_heads(self, appended: tables.Appended) -> None:
+        if appended.heads:
+            self._news.set()
 
     async def _close(self, entry: Entry, operation: Operation[bool]) -> None:
         """Frees the entry's lane; `closed` waits for it when it says that the entry is closed."""

@@ -72,26 +72,32 @@ class Sealed:
     token_hash: bytes
 
 
-def append(db: sqlite3.Connection, orders: Sequence[tuple[Sequence[Values], float]]) -> list[int]:
-    """Each order's rows (key, lane, kind, source, at_ms, body, rest) with the moment they came; how many were new."""
+@dataclass(frozen=True, slots=True)
+class Appended:
+    new: int
+    heads: bool
+    """Lanes have a new head: there may be something to do. What waits behind another changes nothing yet."""
+
+
+def append(db: sqlite3.Connection, orders: Sequence[tuple[Sequence[Values], float]]) -> list[Appended]:
+    """Each order's rows (key, lane, kind, source, at_ms, body, rest) with the moment they came."""
     rows = [(*row[:-1], now + row[-1] if row[-1] > 0 else 0.0, now) for order, now in orders for row in order]
     if not rows:
-        return [0] * len(orders)
+        return [Appended(0, heads=False)] * len(orders)
     (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
     inserted = sum(
         db.execute(_insert(len(some)), tuple(chain.from_iterable(some))).rowcount for some in _in_powers_of_two(rows)
     )
-    if inserted:
-        db.execute(SHOW_NEW_HEADS, (last,))
+    heads = inserted > 0 and db.execute(SHOW_NEW_HEADS, (last,)).rowcount > 0
     if inserted == len(rows):
-        return [len(order) for order, _ in orders]
+        return [Appended(len(order), heads) for order, _ in orders]
     fresh = {key for (key,) in db.execute("SELECT key FROM entries WHERE seq > ?", (last,))}
-    counts = []
+    found = []
     for order, _ in orders:
         keys = {row[0] for row in order}
-        counts.append(len(keys & fresh))
+        found.append(Appended(len(keys & fresh), heads))
         fresh -= keys
-    return counts
+    return found
 
 
 @cache

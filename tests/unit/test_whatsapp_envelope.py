@@ -263,3 +263,32 @@ def test_no_item_is_dropped_however_they_are_spread(items: list[tuple[str, int]]
     wanted = {f"wa:m{n}" if kind == "m" else f"st:s{n}:" for kind, n in items}
     found = {entry.key for entry in split(webhook(*values))}
     assert found == wanted if items else len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["123456789012345678901234567890", "18446744073709551616", "-9223372036854775809", "18446744073709551615",
+     "0.1", "1e22", "12345678901234567890.5", "-0.0", '"12345678901234567890"'],
+)  # fmt: skip
+def test_numbers_are_kept_to_the_last_digit(said: str) -> None:
+    """What reads fast would round long ones."""
+    body = json.dumps(webhook(value(messages=[{**TEXT, "odd": 0}]))).replace('"odd": 0', f'"odd": {said}').encode()
+    [entry] = entries(body, NUMBER, NOW)
+
+    kept = entry.body["item"]["odd"]
+    assert (kept, type(kept)) == (json.loads(said), type(json.loads(said)))
+
+
+_WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
+    max_leaves=10,
+))  # fmt: skip
+def test_what_stands_in_a_message_is_kept_as_it_is(odd: Any) -> None:
+    for escaped in (True, False):
+        body = json.dumps(webhook(value(messages=[{**TEXT, "odd": odd}])), ensure_ascii=escaped).encode()
+        [entry] = entries(body, NUMBER, NOW)
+        assert entry.body["item"]["odd"] == odd
