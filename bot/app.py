@@ -73,7 +73,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         live = LiveSettings(doors.registry, settings.app)
         await live.load()
         t = translator(lambda: live.current.preferred_language)
-        bot = Bot(settings, doors.journal)
+        bot = Bot(settings, doors.journal, lambda: doors.stream.heard_at)
 
         letters = letters_of(doors, live, clock, t)
         conversations = Conversations(

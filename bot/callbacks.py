@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -49,14 +50,21 @@ def is_public(address: str) -> bool:
 class Callbacks:
     """`async with Callbacks() as outgoing`. `resolver` is for tests."""
 
-    def __init__(self, *, timeout: float = 10.0, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float = 10.0,
+        resolver: AbstractResolver | None = None,
+        traces: Sequence[aiohttp.TraceConfig] = (),
+    ) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
         self._resolver = resolver
+        self._traces = traces
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver or aiohttp.ThreadedResolver()
-        self._public = _session(_PublicOnly(resolver))
-        self._any = _session(resolver)
+        self._public = _session(_PublicOnly(resolver), self._traces)
+        self._any = _session(resolver, self._traces)
         return self
 
     async def __aexit__(
@@ -122,9 +130,11 @@ class _PublicOnly(AbstractResolver):
         await self._resolver.close()
 
 
-def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
+def _session(resolver: AbstractResolver, traces: Sequence[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(resolver=resolver, limit=8, use_dns_cache=False)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=list(traces)
+    )
 
 
 def _is_literal(host: str) -> bool:

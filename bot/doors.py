@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import aiohttp
@@ -75,11 +76,11 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock, me
         vault=vault,
         stream=stream,
         workspace=Livechat(url, login, session, ask_ddp=stream.call),
-        admin=Admin(url, login),
+        admin=Admin(url, login, watch=partial(metrics.call, "rocketchat")),
         whatsapp=Dialog360(
             session, settings.dialog360.base_url, messages_per_second=settings.dialog360.messages_per_second
         ),
-        outgoing=await stack.enter_async_context(Callbacks()),
+        outgoing=await stack.enter_async_context(Callbacks(traces=[metrics.tracing({}, "status endpoint")])),
     )
 
 

@@ -63,7 +63,7 @@ class Metrics:
             ("route", "method", "status"), buckets=_ACK, registry=self.registry,
         )  # fmt: skip
         self._calls = Histogram(
-            f"{PREFIX}call_seconds", "Calls to other servers on the road of messages.", ("server", "result"),
+            f"{PREFIX}call_seconds", "Calls to Rocket.Chat, 360Dialog and the status endpoint.", ("server", "result"),
             buckets=_CALL, registry=self.registry,
         )  # fmt: skip
         self._commits = Histogram(
@@ -103,27 +103,28 @@ class Metrics:
         self._commits.observe(seconds)
         self._operations.inc(operations)
 
-    def tracing(self, servers: Mapping[str, str]) -> aiohttp.TraceConfig:
+    def call(self, server: str, status: int | None, seconds: float) -> None:
+        """`status` None: there was no answer. May be called in any thread."""
+        self._call_of(server, "lost" if status is None else _result(status)).observe(seconds)
+
+    def tracing(self, servers: Mapping[str, str], other: str = "other") -> aiohttp.TraceConfig:
         """`servers`: base address → label. Calls to others are counted as `other`."""
         origins = {URL(base).origin(): name for base, name in servers.items()}
 
         async def begin(_: aiohttp.ClientSession, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
-            context.server, context.began = origins.get(params.url.origin(), "other"), time.perf_counter()
+            context.server, context.began = origins.get(params.url.origin(), other), time.perf_counter()
 
         async def end(_: aiohttp.ClientSession, context: Any, params: aiohttp.TraceRequestEndParams) -> None:
-            self._call(context, _result(params.response.status))
+            self.call(context.server, params.response.status, time.perf_counter() - context.began)
 
         async def lost(_: aiohttp.ClientSession, context: Any, params: aiohttp.TraceRequestExceptionParams) -> None:
-            self._call(context, "lost")
+            self.call(context.server, None, time.perf_counter() - context.began)
 
         config = aiohttp.TraceConfig()
         config.on_request_start.append(begin)
         config.on_request_end.append(end)
         config.on_request_exception.append(lost)
         return config
-
-    def _call(self, context: Any, result: str) -> None:
-        self._call_of(context.server, result).observe(time.perf_counter() - context.began)
 
     # --- being read -------------------------------------------------------------------------------------------------
 

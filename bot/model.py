@@ -374,6 +374,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """Where 360Dialog delivers a number's messages. `headers` go with each delivery; None when it does not say."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Button:
     """One press posts `text` as the person who pressed; with `url` it opens that address instead."""
 

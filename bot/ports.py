@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from bot.model import (
     Health,
+    Hook,
     MediaFile,
     Number,
     NumberId,
@@ -162,8 +163,8 @@ class WhatsApp(Protocol):
     async def check(self, api_key: str) -> Health:
         """Raises KeyInvalid."""
 
-    async def webhook(self, api_key: str) -> str | None:
-        """The address that is registered for the number now, None when there is none."""
+    async def webhook(self, api_key: str) -> Hook | None:
+        """What is registered for the number now, None when nothing is."""
 
     async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None: ...
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from bot import VERSION
 from bot.chatops.dispatcher import Account, Dispatcher
@@ -30,8 +31,10 @@ _AGAIN = 300.0
 class Bot:
     """A started bot: how it is, and what its parts must know of each other only once Rocket.Chat has answered."""
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
+    def __init__(self, settings: Settings, journal: Journal, heard_at: Callable[[], float]) -> None:
+        """`heard_at`: when Rocket.Chat was last heard of, in unix seconds; 0: never."""
         self.settings = settings
+        self.heard_at = heard_at
         self.journal = journal
         self.ready = asyncio.Event()
         self.listener: Listener | None = None
@@ -47,7 +50,10 @@ class Bot:
         self.waits_for = "Rocket.Chat"
 
     async def health(self) -> Health:
+        """`heard`: when Rocket.Chat last sent anything, were it only a sign of life; a dead line is silent first."""
         told: dict[str, str | int] = {"rocketchat": "connected" if self.connected else "away"}
+        if at := self.heard_at():
+            told["heard"] = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
         try:
             async with asyncio.timeout(_ANSWER):
                 told |= await self.journal.counts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -47,16 +48,29 @@ class Destination:
 
 async def destination(desk: Desk, number: Number) -> Destination:
     """Of a connected number: only its own address is ours."""
-    return destination_of(await desk.whatsapp.webhook(number.api_key), address(desk, number))
+    return destination_of(await _registered(desk, number.api_key), address(desk, number))
 
 
 def destination_of(registered: str | None, ours: str) -> Destination:
     return Destination("us") if _same(registered, ours) else _named(registered)
 
 
+def secret_held(headers: Mapping[str, str] | None, number: Number) -> bool | None:
+    """Whether deliveries bring the secret that lets them in; None: 360Dialog does not tell, or masks it."""
+    if headers is None:
+        return None
+    given = [value for name, value in headers.items() if name.lower() == SECRET_HEADER.lower()]
+    return None if any("*" in value for value in given) else given == [number.hook_secret]
+
+
+async def _registered(desk: Desk, api_key: str) -> str | None:
+    hook = await desk.whatsapp.webhook(api_key)
+    return hook.url if hook is not None else None
+
+
 async def destination_now(desk: Desk, api_key: str) -> Destination:
     """Of a number that is perhaps not known here: any address of this bot is ours."""
-    registered = await desk.whatsapp.webhook(api_key)
+    registered = await _registered(desk, api_key)
     return Destination("us") if (registered or "").startswith(f"{_base(desk)}/") else _named(registered)
 
 
@@ -66,10 +80,10 @@ async def register(desk: Desk, number: Number) -> None:
     try:
         await desk.whatsapp.set_webhook(number.api_key, wanted, {SECRET_HEADER: number.hook_secret})
     except Unsure:
-        if await desk.whatsapp.webhook(number.api_key) != wanted:
+        if await _registered(desk, number.api_key) != wanted:
             raise
         return
-    registered = await desk.whatsapp.webhook(number.api_key)
+    registered = await _registered(desk, number.api_key)
     if registered and not _same(registered, wanted):
         raise Invalid("connect.webhook_not_kept")
 

@@ -10,7 +10,7 @@ from bot.doctor.facts import NumberFacts
 from bot.errors import BotError, KeyInvalid
 from bot.model import Number
 from bot.ports import WhatsApp
-from commands.dialog360 import Destination, address_at, destination_of
+from commands.dialog360 import Destination, address_at, destination_of, secret_held
 
 _TOGETHER = 5
 
@@ -36,11 +36,14 @@ async def _number(whatsapp: WhatsApp, server: Server, number: Number, heard_at: 
     except BotError as error:
         return NumberFacts(number.phone, said=str(error), heard_at=heard_at)
     try:
-        registered = await whatsapp.webhook(number.api_key)
-        way = destination_of(registered, address_at(server.public_url, server.app_id, number))
+        hook = await whatsapp.webhook(number.api_key)
     except BotError:
         return NumberFacts(number.phone, health, heard_at=heard_at)
-    return NumberFacts(number.phone, health, hook=way.who, hook_shown=_safe(way), heard_at=heard_at)
+    way = destination_of(hook.url if hook else None, address_at(server.public_url, server.app_id, number))
+    held = secret_held(hook.headers, number) if hook and way.who == "us" else None
+    return NumberFacts(
+        number.phone, health, hook=way.who, hook_shown=_safe(way), hook_secret=held, heard_at=heard_at
+    )
 
 
 def _safe(way: Destination) -> str:

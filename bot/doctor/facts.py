@@ -49,6 +49,8 @@ class NumberFacts:
     hook: Literal["us", "other", "nobody", "unknown"] = "unknown"
     hook_shown: str = ""
     """Host and path of another system's address."""
+    hook_secret: bool | None = None
+    """Whether deliveries to us bring the secret header with the right value; None: it is not known."""
     heard_at: float = 0.0
     """When the last webhook came, of those that were looked at; 0: none."""
 

@@ -239,6 +239,8 @@ def _number(number: NumberFacts) -> Finding:
 def _hook(number: NumberFacts) -> Iterator[Finding]:
     check, command = f"webhook {number.phone}", " ".join((SLASH, "numbers", "reconnect", number.phone))
     match number.hook:
+        case "us" if number.hook_secret is False:
+            yield _problem(check, "hook_secret", phone=number.phone, command=command)
         case "us":
             yield _fine(check, "hook_ours", phone=number.phone)
         case "nobody":

@@ -19,6 +19,7 @@ from bot.model import ChatMessage, Conversation, FileRef, MediaKind, Wamid
 from bot.ports import Entry, Journal, Json, WhatsApp, Workspace
 from bot.relay.handover import Make, opaque_name
 from bot.relay.notices import notice
+from bot.relay.photos import Photos
 from bot.relay.spool import Filled, OverLimit, Spool, fill
 from bot.whatsapp import compose, pictures
 from bot.whatsapp import media as rules
@@ -55,6 +56,7 @@ class OutboundMedia:
         self._whatsapp = whatsapp
         self._spool = spool
         self._app = app
+        self._photos = Photos()
 
     def check(self, files: tuple[FileRef, ...]) -> None:
         """By what Rocket.Chat says of them. Raises FileRefused."""
@@ -136,7 +138,7 @@ class OutboundMedia:
     async def _upload(self, file: FileRef, path: Path, filled: Filled, api_key: str, *, captioned: bool) -> _Uploaded:
         mime_type = rules.real_type(file.mime_type, file.name, filled.head)
         said: str | None = None
-        async for form in _forms(path, mime_type, filled):
+        async for form in self._forms(path, mime_type, filled):
             kind = "document" if captioned and form.kind not in rules.CAPTIONED else form.kind
             upload_type = rules.upload_type(form.mime_type, form.kind)
             try:
@@ -154,25 +156,14 @@ class OutboundMedia:
             "file.type_for_whatsapp", name=file.name, type=mime_type, size=rules.size_text(filled.size), said=said
         )
 
-
-async def _forms(path: Path, mime_type: str, filled: Filled) -> AsyncIterator[_Form]:
-    """Best first; a later one is made only when the ones before were refused. None: WhatsApp takes no such file."""
-    kind = rules.kind_of(mime_type, filled.size, filled.head)
-    picture = mime_type.startswith("image/")
-    shown = kind == "image" and await asyncio.to_thread(pictures.fits, path)
-    if picture and not shown and (photo := await _photo(path)) is not None:
-        yield photo
-    if whole := rules.whole_type(mime_type, filled.head):
-        yield _Form(path, kind, whole)
-    if picture and shown and (photo := await _photo(path)) is not None:
-        yield photo
-
-
-async def _photo(path: Path) -> _Form | None:
-    made = await asyncio.to_thread(pictures.converted, path)
-    if made is None:
-        return None
-    content, mime_type = made
-    fresh = path.with_name(f"{path.name}.photo")
-    await asyncio.to_thread(fresh.write_bytes, content)
-    return _Form(fresh, "image", mime_type, still=await asyncio.to_thread(pictures.moves, path))
+    async def _forms(self, path: Path, mime_type: str, filled: Filled) -> AsyncIterator[_Form]:
+        """Best first; a later one is made only when the ones before were refused. None: WhatsApp takes no such file."""
+        kind = rules.kind_of(mime_type, filled.size, filled.head)
+        picture = mime_type.startswith("image/")
+        shown = kind == "image" and await asyncio.to_thread(pictures.fits, path)
+        if picture and not shown and (photo := await self._photos.of(path)) is not None:
+            yield _Form(photo.path, "image", photo.mime_type, photo.still)
+        if whole := rules.whole_type(mime_type, filled.head):
+            yield _Form(path, kind, whole)
+        if picture and shown and (photo := await self._photos.of(path)) is not None:
+            yield _Form(photo.path, "image", photo.mime_type, photo.still)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -25,13 +27,18 @@ from bot.rocketchat.error_ids import error_of
 
 _LARGEST = 16 * 1024 * 1024
 T = TypeVar("T")
+Watch = Callable[[int | None, float], None]
+"""Told of each call's status, None without an answer, and its seconds; in the thread that made it."""
 
 
 class Admin:
     """Every call logs in as `credentials` say, and once more with a renewed token when the server refuses the old."""
 
-    def __init__(self, url: str, credentials: Credentials, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str, credentials: Credentials, *, timeout: float = 30.0, watch: Watch = lambda *_: None
+    ) -> None:
         self._url, self._credentials, self._timeout = url.rstrip("/"), credentials, timeout
+        self._watch = watch
         self._lock = asyncio.Lock()
 
     async def me(self) -> Json:
@@ -134,7 +141,7 @@ class Admin:
             return await asyncio.to_thread(self._in_thread, work, login, headers or {})
 
     def _in_thread(self, work: Callable[[RocketChat], T], login: Login, headers: Mapping[str, str]) -> T:
-        with _session() as session:
+        with _session(self._watch) as session:
             rc = RocketChat(
                 server_url=self._url,
                 auth_token=login.token,
@@ -144,9 +151,12 @@ class Admin:
                 timeout=self._timeout,
             )
             rc.headers.update(headers)
+            began = time.perf_counter()
             try:
                 return work(rc)
             except Exception as error:
+                if isinstance(error, requests.ConnectionError | requests.Timeout):
+                    self._watch(None, time.perf_counter() - began)
                 raise _as_bot_error(error) from None
 
 
@@ -169,12 +179,16 @@ def _named(answer: Any, name: str) -> Json:
     return found
 
 
-def _session() -> requests.Session:
+def _session(watch: Watch) -> requests.Session:
     session = requests.Session()
     session.max_redirects = 0
     session.trust_env = False  # the same road as the two asynchronous clients: no proxy, no .netrc
-    session.hooks["response"].append(_read_bounded)
+    session.hooks["response"] += [partial(_watched, watch), _read_bounded]
     return session
+
+
+def _watched(watch: Watch, response: requests.Response, *_: Any, **__: Any) -> None:
+    watch(response.status_code, response.elapsed.total_seconds())
 
 
 def _read_bounded(response: requests.Response, *_: Any, **__: Any) -> None:

@@ -42,7 +42,7 @@ from bot.errors import (
     Unreachable,
     Unsure,
 )
-from bot.model import Health, MediaFile, Sent, Wamid
+from bot.model import Health, Hook, MediaFile, Sent, Wamid
 from bot.ports import Json, WhatsApp
 from bot.whatsapp.error_codes import from_answer
 from bot.whatsapp.media_source import download_url
@@ -187,13 +187,15 @@ class Dialog360:
         """GET /message_templates; where that is not known, GET /v1/configs/templates."""
         return list(await all_templates(lambda path, query: self._read("GET", path, api_key, params=query)))
 
-    async def webhook(self, api_key: str) -> str | None:
-        """GET /v1/configs/webhook. A number that never had one answers 404 or an empty address."""
+    async def webhook(self, api_key: str) -> Hook | None:
+        """GET /v1/configs/webhook: `{url, headers}`. A number that never had one answers 404 or an empty address."""
         try:
             answer = await self._read("GET", "/v1/configs/webhook", api_key)
         except NotFound:
             return None
-        return text(answer.get("url")) or None
+        url, headers = text(answer.get("url")), answer.get("headers")
+        told = {line(name): text(value) for name, value in headers.items()} if isinstance(headers, dict) else None
+        return Hook(url, told) if url else None
 
     async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None:
         """POST /v1/configs/webhook: 360Dialog sends `headers` with every delivery. Saying it twice is harmless."""

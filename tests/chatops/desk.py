@@ -16,7 +16,7 @@ from bot.chatops.office import SETUP_ROOM, Office
 from bot.chatops.sessions import Sessions
 from bot.config import App
 from bot.errors import BotError, KeyInvalid
-from bot.model import Button, Conversation, Department, Health, MessageId, Post, RoomId, UserId
+from bot.model import Button, Conversation, Department, Health, Hook, MessageId, Post, RoomId, UserId
 from bot.ports import Condition, Entry, Finding, Journal, Json, Outcome, Stored, WhatsApp, Workspace
 from bot.relay.audit import Audit
 from bot.relay.live_settings import LiveSettings
@@ -99,9 +99,9 @@ class FakeWhatsApp:
             raise KeyInvalid
         return self.keys[api_key]
 
-    async def webhook(self, api_key: str) -> str | None:
+    async def webhook(self, api_key: str) -> Hook | None:
         self._may_fail("webhook")
-        return self.hooks[api_key][0] if api_key in self.hooks else None
+        return Hook(*self.hooks[api_key]) if api_key in self.hooks else None
 
     async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None:
         self.before_hook()

@@ -197,6 +197,12 @@ async def test_the_messages_of_a_number_go_elsewhere_or_nowhere(stage: Stage) ->
     found = await bad(stage.settings)
     assert found["hook_other"].values["address"] == "twin.example.com/api/apps/…"
 
+    for headers in ({}, {"X-Webhook-Secret": "of somebody else"}):
+        stage.number.webhook = {**ours, "headers": headers}
+        assert "hook_secret" in await bad(stage.settings)
+    stage.number.webhook = {"url": ours["url"]}
+    assert "hook_secret" not in await bad(stage.settings), "where 360Dialog does not tell, nothing is claimed"
+
     stage.number.webhook = None
     assert "hook_none" in await bad(stage.settings)
 

@@ -100,6 +100,7 @@ PROBLEMS: dict[str, Facts] = {
     "number_away": number(health=None, said="Trouble: HTTP 500", hook="unknown"),
     "number_blocked": number(health=Health("BLOCKED", problems=("no payment",))),
     "hook_none": number(hook="nobody"),
+    "hook_secret": number(hook="us", hook_secret=False),
     "hook_other": number(hook="other", hook_shown="old.example.com/hook"),
     "address_unresolved": address(unresolved="Name or service not known", ours=False),
     "address_tls": address(tls="certificate has expired", ours=False),

@@ -22,6 +22,7 @@ from bot.errors import (
     Unsure,
     WindowClosed,
 )
+from bot.model import Hook
 from bot.ports import WhatsApp
 from bot.sandbox.dialog360 import Dialog360Sandbox
 from bot.whatsapp import compose
@@ -285,7 +286,7 @@ async def test_a_number_without_webhook_has_none(status: int, wa: Dialog360Sandb
 
 async def test_a_webhook_that_is_set_can_be_read_back(wa: Dialog360Sandbox, client: Dialog360) -> None:
     await client.set_webhook(KEY, "https://bot.example/in/abc", {"X-Webhook-Secret": "s"})
-    assert await client.webhook(KEY) == "https://bot.example/in/abc"
+    assert await client.webhook(KEY) == Hook("https://bot.example/in/abc", {"X-Webhook-Secret": "s"})
     assert wa.numbers[KEY].webhook == {"url": "https://bot.example/in/abc", "headers": {"X-Webhook-Secret": "s"}}
 
 

@@ -1,0 +1,51 @@
+"""However many pictures come at once, few are worked on together."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from PIL import Image
+
+from bot.relay.photos import AT_ONCE, Photos
+from bot.whatsapp import pictures
+
+MANY = 9
+
+
+def frames(last: FrameType | None) -> Iterator[FrameType]:
+    while last is not None:
+        yield last
+        last = last.f_back
+
+
+def busy() -> int:
+    """Threads that convert a picture in this moment."""
+    code = pictures.converted.__code__
+    stacks = [sys._current_frames().get(thread.ident or 0) for thread in threading.enumerate()]
+    return sum(any(frame.f_code is code for frame in frames(stack)) for stack in stacks)
+
+
+async def test_few_pictures_are_worked_on_together(tmp_path: Path) -> None:
+    photos, most = Photos(), 0
+    for number in range(MANY):
+        Image.effect_noise((1200, 1200), 90).convert("CMYK").save(tmp_path / str(number), "JPEG")
+    work = asyncio.gather(*(photos.of(tmp_path / str(number)) for number in range(MANY)))
+    while not work.done():
+        most = max(most, busy())
+        await asyncio.sleep(0)
+
+    assert most == AT_ONCE
+    made = await work
+    assert [photo.path.name for photo in made if photo is not None] == [f"{number}.photo" for number in range(MANY)]
+
+
+async def test_a_picture_is_made_beside_the_file(tmp_path: Path) -> None:
+    Image.new("CMYK", (8, 8)).save(tmp_path / "0", "JPEG")
+    made = await Photos().of(tmp_path / "0")
+    assert made is not None
+    assert (made.path, made.mime_type, made.still) == (tmp_path / "0.photo", "image/jpeg", False)
+    with Image.open(made.path) as shown:
+        assert shown.mode == "RGB"
