@@ -78,6 +78,11 @@ class Workspace(Protocol):
     async def takes_conversations(self, department: str) -> bool:
         """Whether a new conversation of this department, or of the one that stands in for it, finds somebody now."""
 
+    async def anybody_available(self, department: str) -> bool:
+        """Whether an agent takes conversations now: of this department, or at all when it is empty.
+
+        Raises NotAllowed when the bot's account may not see agents."""
+
     async def agent(self, username: str, *, available: bool = False) -> str | None:
         """Id of the Omnichannel agent with this user name; with `available` only if they take conversations now.
 

@@ -2,6 +2,8 @@
 
 The entry's key says for what: `welcome:<room>`, `finished:<room>`, `offline:<entry that waits>`. The first message that
 finds no agent waits at the head of its customer's lane until there is one, so its key names the whole time of waiting.
+Where Rocket.Chat opens rooms without agents, nothing waits, and it is `offline:<room>`: said of a room that was opened
+while nobody took conversations.
 A conversation that begins with waiting is welcomed at once (`welcome:<entry that waits>`), before it is told that
 nobody is here, and not once more when the room opens hours later: a mark remembers it until then. The words are those
 of the number at the moment of sending. The agent sees the welcome in the room, because the customer may answer it;
@@ -10,9 +12,11 @@ nobody is there to read about the other two.
 
 from __future__ import annotations
 
-from bot.errors import Refused, WindowClosed
+import logging
+
+from bot.errors import BotError, Refused, WindowClosed
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, Pair, RoomId
-from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
+from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp, Workspace
 from bot.relay.handover import Make, hand_over, opaque_name
 from bot.relay.notices import notice
 from bot.relay.status_endpoint import StatusEndpoint
@@ -20,6 +24,8 @@ from bot.rocketchat.compose import notice_id
 from bot.whatsapp import compose
 from bot.whatsapp.markup import from_rocketchat, inert
 from bot.whatsapp.split import split
+
+log = logging.getLogger(__name__)
 
 _WAITING = "waiting "
 """Begins the mark of a welcome for which there is no room yet; after that it is the room."""
@@ -34,15 +40,33 @@ def finished(number: Number, conversation: Conversation, room: RoomId) -> tuple[
     return _entries("finished", number, conversation, room, room) if number.conversation_finished_message else ()
 
 
-async def greet(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> None:
-    """The welcome of a room that has just been opened. Repeatable."""
+async def greet(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> bool:
+    """The welcome of a room that has just been opened. Whether the customer was welcomed before it. Repeatable."""
     name = _welcomed(conversation)
     said = await journal.mark(name) or ""
     if said.startswith(_WAITING):
         await journal.append(_welcome_shown(said.removeprefix(_WAITING), room, number.welcome_message))
         await journal.set_mark(name, room)
-    elif said != room:
+        return True
+    if said != room:
         await journal.append(*welcome(number, conversation, room))
+    return said == room
+
+
+async def opened(
+    journal: Journal, workspace: Workspace, number: Number, conversation: Conversation, *, room: RoomId, department: str
+) -> None:
+    """What is said when a room has just been opened in this department (empty: in none). Repeatable."""
+    waited = await greet(journal, number, conversation, room)
+    if waited or not number.offline_message:
+        return
+    try:
+        if await workspace.anybody_available(department):
+            return
+    except BotError as error:
+        log.warning("it cannot be seen whether an agent is available: %s", error)
+        return
+    await journal.append(*_entries("offline", number, conversation, room, room))
 
 
 async def nobody_here(journal: Journal, number: Number, conversation: Conversation, waiting: Entry) -> None:

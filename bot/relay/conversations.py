@@ -28,7 +28,7 @@ from bot.errors import (
 )
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, RoomId, Sender, VisitorToken
 from bot.ports import Alone, Journal, Registry, Workspace
-from bot.relay.auto_messages import greet
+from bot.relay.auto_messages import opened
 from bot.relay.notices import department_gone
 from bot.relay.targets import Targets
 from bot.relay.unseen import Unseen
@@ -236,24 +236,27 @@ class Conversations:
             return conversation
         if await self._journal.conversation_of_room(room) is not None:
             return conversation
-        await self._begin(number, conversation, room)
+        await self._begin(number, conversation, room, number.department)
         return replace(conversation, room=room)
 
     async def _open(self, conversation: Conversation, number: Number, name: str) -> Conversation:
-        conversation, room = await self._ask_room(conversation, number, name)
+        conversation, room, department = await self._ask_room(conversation, number, name)
         conversation = replace(conversation, room=room)
-        await self._begin(number, conversation, room)  # first, so that a crash in between loses none
+        await self._begin(number, conversation, room, department)  # first, so that a crash in between loses none
         await self._journal.remember(conversation)  # before the agent can answer in it
         self._foreign.pop(room, None)
         return conversation
 
-    async def _begin(self, number: Number, conversation: Conversation, room: RoomId) -> None:
+    async def _begin(self, number: Number, conversation: Conversation, room: RoomId, department: str) -> None:
         await self._unseen.show(conversation, room)
-        await greet(self._journal, number, conversation, room)
+        await opened(self._journal, self._workspace, number, conversation, room=room, department=department)
 
-    async def _ask_room(self, conversation: Conversation, number: Number, name: str) -> tuple[Conversation, RoomId]:
+    async def _ask_room(
+        self, conversation: Conversation, number: Number, name: str
+    ) -> tuple[Conversation, RoomId, str]:
         """With the agent or department that a template named for the answer, as far as Rocket.Chat takes them: without
-        that agent when they take nobody now, then without that department. As usual when there is none."""
+        that agent when they take nobody now, then without that department. As usual when there is none. Also tells the
+        department, empty for none."""
         wished = await self._targets.route(conversation, number)
         for route in wished.with_fallbacks(number.department):
             department = route.department or number.department
@@ -269,5 +272,5 @@ class Conversations:
                 refused: BotError = error
                 continue
             await self._targets.followed(conversation, route, number)
-            return conversation, room
+            return conversation, room, department
         raise refused

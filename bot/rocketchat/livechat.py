@@ -188,6 +188,16 @@ class Livechat:
         answer = await self._get("livechat/config", department=department)
         return _dig(answer, "config", "online") is not False
 
+    async def anybody_available(self, department: str) -> bool:
+        """`online` of the public configuration is true wherever chats may wait, so the agents themselves are looked at.
+        Idle ones count."""
+        query = {"onlyAvailable": "true", "showIdleAgents": "true"}
+        free = {clean(user.get("_id")) for user in await self._all("livechat/users/agent", "users", query)}
+        if not (free and department):
+            return bool(free)
+        members = await self._all(f"livechat/department/{quote(department, safe='')}/agents", "agents")
+        return any(clean(member.get("agentId")) in free for member in members)
+
     async def agent(self, username: str, *, available: bool = False) -> str | None:
         """The server's `text` finds parts of names too, so its answer is searched."""
         name = username.lstrip("@").casefold()

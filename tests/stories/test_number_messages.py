@@ -1,5 +1,7 @@
 """What a number says by itself: welcome, finished, offline. Each once, each only when it is wished."""
 
+import pytest
+
 from bot.model import RoomId
 from bot.stage import Stage, staged
 
@@ -142,6 +144,60 @@ async def test_what_was_left_empty_is_never_said() -> None:
         await stage.customer_reads("here")
 
         assert shown(stage) == ["last words", "here"]
+
+
+@pytest.mark.parametrize("department", ["", "Sales"])
+async def test_where_conversations_open_without_agents_the_customer_is_told_once_that_nobody_is_here(
+    department: str,
+) -> None:
+    """Rocket.Chat opens the room then and says nothing; agents of other departments do not count."""
+    async with staged() as stage:
+        stage.rc.settings["Livechat_accept_chats_with_no_agents"] = True
+        eva = stage.rc.add_user("eva", name="Eva", roles=("livechat-agent", "user"))
+        sales = stage.rc.add_department("Sales", [eva])
+        stage.rc.go_online(eva, False)
+        stage.rc.go_online(stage.agent, bool(department))
+        await stage.connect(
+            offline_message="We are back on Monday.",
+            welcome_message="Hello!",
+            department=sales.id if department else "",
+        )
+        stage.rc.levers.add("livechat/message", times=2, when="after", drop=True)
+        for text in ("one", "two"):
+            await stage.customer.write(stage.number, text)
+        room = await stage.agent_reads("two")
+        await stage.customer_reads("We are back on Monday.")
+        stage.rc.go_online(stage.agent, True)
+        await stage.rc.take(stage.agent, room)
+        await stage.agent_writes(room, "here now")
+        await stage.customer_reads("here now")
+
+        assert shown(stage) == ["Hello!", "We are back on Monday.", "here now"]
+
+
+async def test_where_conversations_open_without_agents_nothing_is_said_while_somebody_is_here() -> None:
+    async with staged() as stage:
+        stage.rc.settings["Livechat_accept_chats_with_no_agents"] = True
+        await stage.connect(offline_message="We are back on Monday.")
+        await stage.customer.write(stage.number, "one")
+        room = await stage.agent_reads("one")
+        await stage.agent_writes(room, "hello")
+        await stage.customer_reads("hello")
+
+        assert shown(stage) == ["hello"]
+
+
+@pytest.mark.parametrize("status", [403, 502])
+async def test_who_cannot_ask_for_agents_says_nothing_of_them(status: int) -> None:
+    async with staged() as stage:
+        await stage.connect(offline_message="We are back on Monday.")
+        stage.rc.levers.add("livechat/users/agent", times=-1, status=status, body={"success": False})
+        await stage.customer.write(stage.number, "one")
+        room = await stage.agent_reads("one")
+        await stage.agent_writes(room, "hello")
+        await stage.customer_reads("hello")
+
+        assert shown(stage) == ["hello"]
 
 
 async def test_a_close_after_the_window_is_quiet() -> None:
