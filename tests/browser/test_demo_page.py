@@ -137,6 +137,30 @@ async def test_one_place_at_a_time_fits_a_narrow_screen(chromium: Browser, stage
         assert troubles == []
 
 
+async def test_a_finger_finds_every_button_and_the_phone_does_not_zoom(chromium: Browser, stage: Stage) -> None:
+    troubles: list[str] = []
+    async with demo(stage) as show:
+        phone = {"viewport": {"width": 390, "height": 664}, "has_touch": True, "is_mobile": True}
+        page = await watched(chromium, troubles, **phone)
+        await page.goto(show.url)
+        await stage.connect()
+        await stage.customer.write(stage.number, "Do you open on Sunday?")
+        await expect(page.locator("#agent .guest .text")).to_have_text("Do you open on Sunday?")
+        for place in ("phone", "agent", "setup"):
+            await page.locator(f"nav [data-go={place}]").tap()
+            await expect(page.locator(f"#{place}")).to_be_visible()
+            sizes = await page.evaluate(
+                "[...document.querySelectorAll('main button, main summary, main .button, nav button')]"
+                ".filter(one => one.checkVisibility()).map(one => one.getBoundingClientRect())"
+                ".map(box => Math.min(box.width, box.height))"
+            )
+            assert min(sizes) >= 36
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            font = await page.evaluate(f"getComputedStyle(document.querySelector('#{place} textarea')).fontSize")
+            assert font == "16px", "below that Safari zooms in when one begins to write"
+        assert troubles == []
+
+
 async def open_demo(chromium: Browser, stage: Stage, show: DemoPage, troubles: list[str], **options: Any) -> Page:
     """The page with a connected number and a conversation that the customer began."""
     page = await watched(chromium, troubles, **options)
