@@ -168,7 +168,7 @@ def _visible(text: str) -> str:
 
 OTHER_WORDS = {
     "de": "Gespräch|Unterhaltung|Workspace|Knopf|Knöpf|Administrator",
-    "es": "charla|área de trabajo|workspace|llave|configuraciones",
+    "es": "charla|área de trabajo|workspace|llave|configuraciones|vídeo",
     "fr": "discussion|workspace|réglage|opérateur",
     "it": "workspace|botton|operator|dipartimento|spazi di lavoro",
     "pt_BR": "workspace|área de trabalho|atendente|ajuste",
