@@ -7,6 +7,7 @@ and the load and both simulators share the others.
     load       the load generator, a process of its own
     peers      the servers that are compared against: bare aiohttp; pywa on FastAPI in an environment of its own
     webhooks   rows about the edge: durable webhooks a second, how long an acknowledgement takes
+    instant    a process between the bot and the simulators that answers at once, in the words learned from them
     relay      rows about the road: messages a second and added latency in each direction, calls for each message
     storage    rows about size: cost of a message after a million, restart with a full journal, memory
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +14,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def machine() -> str:
+    """Processor, cores, Python."""
+    said = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    models = [line.partition(":")[2].strip() for line in said.splitlines() if line.startswith("model name")]
+    processor = models[0] if models else platform.machine()
+    return f"{processor}, {len(_CORES) or 1} cores, Python {platform.python_version()}"
+
+
+def load_average() -> str:
+    """Of the last minute: programs that want a core. More than a few tenths at the start: others work here too."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 @contextmanager

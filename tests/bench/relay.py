@@ -8,20 +8,17 @@ the machine does. Latency is measured against the simulators themselves, one mes
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median, quantiles
 
-import aiohttp
-
 from bot.sandbox.dialog360 import Customer
 from bot.stage import Stage
+from tests.bench.between import Instant
 from tests.bench.load import body
-from tests.bench.machine import ROOT, Server, on_core, processor_seconds, shoot, until
+from tests.bench.machine import Server, processor_seconds, shoot, until
 from tests.bench.table import Row, at_least, at_most
 from tests.bench.webhooks import bot_alone
 
@@ -41,61 +38,16 @@ class _Run:
     """For each message."""
 
 
-class Instant:
-    """The process that answers at once."""
-
-    def __init__(self) -> None:
-        self._url = ""
-
-    @asynccontextmanager
-    async def before(self, stage: Stage) -> AsyncIterator[None]:
-        """Between the bot, which is not started yet, and the simulators."""
-        command = (sys.executable, "-m", "tests.bench.instant", stage.rc.url, stage.wa.url)
-        with on_core(bot=False):
-            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-        assert process.stdout is not None
-        try:
-            rocketchat, dialog360 = (await asyncio.wait_for(process.stdout.readline(), 60)).split()
-            self._url = f"http://127.0.0.1:{int(rocketchat)}"
-            settings = stage.settings
-            stage.settings = stage.program.settings = settings.model_copy(
-                update={
-                    "rocketchat": settings.rocketchat.model_copy(update={"url": self._url}),
-                    "dialog360": settings.dialog360.model_copy(
-                        update={"base_url": f"http://127.0.0.1:{int(dialog360)}"}
-                    ),
-                }
-            )
-            yield
-        finally:
-            process.kill()
-            await process.wait()
-
-    async def begin(self) -> None:
-        async with aiohttp.ClientSession() as http, http.post(f"{self._url}/bench/begin") as answer:
-            answer.raise_for_status()
-
-    async def counts(self) -> dict[str, int]:
-        async with aiohttp.ClientSession() as http, http.get(f"{self._url}/bench/counts") as answer:
-            found: dict[str, int] = await answer.json()
-            return found
-
-    async def agents_write(self, messages: int, *, statuses: bool) -> None:
-        order = {"count": messages, "statuses": statuses}
-        async with aiohttp.ClientSession() as http, http.post(f"{self._url}/bench/agents", json=order) as answer:
-            answer.raise_for_status()
-
-
 async def rows(turns: int, messages: int) -> list[Row]:
     instant = Instant()
     async with bot_alone(instant.before) as (stage, server):
-        await _meet(stage, server)
+        await meet(stage, server)
         await instant.begin()
         inward = [await _inward(instant, server, messages) for _ in range(turns)]
         outward = [await _outward(instant, server, messages, statuses=False) for _ in range(turns)]
         followed = [await _outward(instant, server, messages // 3, statuses=True) for _ in range(turns)]
     async with bot_alone() as (stage, server):
-        await _meet(stage, server)
+        await meet(stage, server)
         late_in, late_out = await _late_in(stage, server), await _late_out(stage)
     with_marks = median(one.cost_ms for one in followed)
     return [
@@ -118,16 +70,16 @@ def _rate(figure: str, found: list[_Run]) -> Row:
     return at_least(figure, rate, 500, f"{cost:.2f} ms of processor time each; the bot used {share:.0%} of its core")
 
 
-async def _meet(stage: Stage, server: Server) -> None:
+async def meet(stage: Stage, server: Server, people: int = _PEOPLE) -> None:
     """Every customer has an open conversation, and an agent has written in it."""
-    await shoot(server, seconds=60, requests=_PEOPLE, people=_PEOPLE)
-    await stage.rc.until(lambda: len(_rooms(stage)) == _PEOPLE, timeout=60)
-    for person in range(_PEOPLE):  # to somebody whom WhatsApp does not know nothing would be delivered
+    await shoot(server, seconds=60, requests=people, people=people)
+    await stage.rc.until(lambda: len(_rooms(stage)) == people, timeout=60)
+    for person in range(people):  # to somebody whom WhatsApp does not know nothing would be delivered
         stage.wa.customer(f"+4917{person:08}", name=f"Person {person}")
     before = len(stage.wa.calls)
     for room in _rooms(stage):
         await stage.rc.write(stage.agent, room, "Good morning!")
-    await until(lambda: sum(call.path == "/messages" for call in stage.wa.calls[before:]) == _PEOPLE, timeout=60)
+    await until(lambda: sum(call.path == "/messages" for call in stage.wa.calls[before:]) == people, timeout=60)
 
 
 def _rooms(stage: Stage) -> list[str]:
@@ -162,11 +114,7 @@ async def _measured(
 ) -> _Run:
     before, used, began = await instant.counts(), processor_seconds(server.pid), time.perf_counter()
     loading = asyncio.create_task(load)
-    now = before
-    async with asyncio.timeout(600):
-        while not until_when.reached(before, now, messages):
-            await asyncio.sleep(0.05)
-            now = await instant.counts()
+    now = await instant.until(lambda now: until_when.reached(before, now, messages))
     seconds = time.perf_counter() - began
     spent = processor_seconds(server.pid) - used
     await loading

@@ -14,6 +14,7 @@ from bot.stage import Stage
 from bot.storage.journal_sqlite import FILE, SqliteJournal
 from bot.storage.secrets import Vault
 from bot.whatsapp.envelope import entries
+from tests.bench.between import Instant
 from tests.bench.load import body
 from tests.bench.machine import memory_mb, on_core, shoot, until
 from tests.bench.table import Row, at_most
@@ -130,20 +131,18 @@ async def _pile_up(stage: Stage, waiting: int) -> None:
 
 
 async def memory(people: int, messages: int) -> list[Row]:
-    async with bot_alone() as (stage, server):
+    instant = Instant()
+    async with bot_alone(instant.before) as (stage, server):
         idle = memory_mb(server.pid)
         await shoot(server, seconds=600, requests=people, people=people)
-        await _all_relayed(stage, people)
+        await until(lambda: _relayed(stage) >= people, every=1)
         talking = memory_mb(server.pid)
+        await instant.begin()
         await shoot(server, seconds=3600, requests=messages, people=people)
-        await _all_relayed(stage, people + messages)
+        await instant.until(lambda counts: counts["posts"] >= messages)
         after = memory_mb(server.pid)
     return [
-        Row("memory at idle", f"{idle:.0f} MB"),
+        Row("memory at idle, resident", f"{idle:.0f} MB"),
         Row(f"memory with {people:,} open conversations ÷ at idle", f"{talking / idle:.2f} ({talking:.0f} MB)"),
         Row(f"memory after {messages:,} more messages ÷ before them", f"{after / talking:.2f} ({after:.0f} MB)"),
     ]
-
-
-async def _all_relayed(stage: Stage, count: int) -> None:
-    await until(lambda: _relayed(stage) >= count, every=1)

@@ -22,8 +22,12 @@ HEAD = "| figure | found | target | |\n|---|---|---|---|"
 
 
 def at_least(figure: str, ratio: float, least: float, detail: str) -> Row:
-    return Row(figure, f"{ratio:.2f} ({detail})", f"≥ {least}", ratio >= least)
+    return Row(figure, f"{_short(ratio)} ({detail})", f"≥ {least}", ratio >= least)
 
 
 def at_most(figure: str, ratio: float, most: float, detail: str) -> Row:
-    return Row(figure, f"{ratio:.2f} ({detail})", f"≤ {most}", ratio <= most)
+    return Row(figure, f"{_short(ratio)} ({detail})", f"≤ {most}", ratio <= most)
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 or number == 0 else f"{number:.2f}"

@@ -2,7 +2,9 @@
 
 import sys
 
+from tests.bench.between import Instant
 from tests.bench.machine import served, shoot
+from tests.bench.relay import meet
 from tests.bench.webhooks import bot_alone
 
 
@@ -23,3 +25,19 @@ async def test_what_the_load_sends_is_stored_once_and_reaches_the_agents() -> No
     assert shot.refused == 0
     rooms = [str(room["_id"]) for room in stage.rc.rooms.values() if room["t"] == "l"]
     assert [len(stage.from_customer(room)) for room in rooms] == [10] * 4
+
+
+async def test_what_answers_at_once_lets_every_message_through_once_in_both_directions() -> None:
+    instant = Instant()
+    async with bot_alone(instant.before) as (stage, server):
+        await meet(stage, server, people=4)
+        await instant.begin()
+        before = await instant.counts()
+        await shoot(server, seconds=20, requests=20, people=4)
+        await instant.until(lambda now: now["posts"] >= before["posts"] + 20)
+        await instant.agents_write(12, statuses=True)
+        now = await instant.until(lambda now: now["marks"] >= before["marks"] + 12)
+
+    assert {name: now[name] - before[name] for name in ("posts", "sends", "refused")} == {
+        "posts": 20, "sends": 12, "refused": 0
+    }  # fmt: skip

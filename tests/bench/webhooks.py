@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -34,7 +35,7 @@ async def bot_alone(around: Around = _nothing_between) -> AsyncIterator[tuple[St
         async with staged(start=False, messages_per_second=100_000) as stage, around(stage):
             stage.wa.limits.mps = stage.wa.limits.pair_burst = 0
             stage.wa.window_errors = "off"
-            os.environ["WA360D_LOG__LEVEL"] = "WARNING"  # a line for every try, while Rocket.Chat is away, is no news
+            os.environ["WA360D_LOG__LEVEL"] = "ERROR"  # a line for every try, while Rocket.Chat is away, is no news
             with on_core(bot=True):
                 await stage.start_process()
             await stage.connect()
@@ -48,7 +49,7 @@ def hook_of(stage: Stage) -> Server:
     return Server(hook["url"], stage.program.pid, f"{name}: {secret}")
 
 
-async def rows(turns: int, seconds: float) -> list[Row]:
+async def rows(turns: int, seconds: float, patience: float) -> list[Row]:
     async with AsyncExitStack() as stack:
         bare = await stack.enter_async_context(served(sys.executable, "-m", "tests.bench.peers.bare"))
         stage, ours = await stack.enter_async_context(bot_alone())
@@ -60,6 +61,7 @@ async def rows(turns: int, seconds: float) -> list[Row]:
         relayed = await _in_turns({"bare": bare, "ours": ours}, turns, seconds)
         stage.rc.levers.add("^/api/v1/livechat", times=-1, status=503)
         await shoot(ours, seconds=1, people=_PEOPLE)  # every conversation has begun to wait
+        await asyncio.sleep(patience)  # after this long it knocks at Rocket.Chat twice a minute, at first every second
         stored = await _in_turns(peers, turns, seconds)
         calm = [await shoot(ours, seconds=seconds, rate=_half(stored["ours"]), people=_PEOPLE) for _ in range(turns)]
         stage.rc.levers.clear()
