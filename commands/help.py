@@ -1,4 +1,7 @@
-"""`help`: what the person may do here, computed from the commands themselves. Also the answer to an empty command."""
+"""`help`: what the person may do here, computed from the commands themselves. Also the answer to an empty command.
+
+In a customer's room it lists what works there: agents are in no setup channel, and have no other way to learn of it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from bot.errors import BotError
 
 
 async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
-    listed = [command for command in desk.commands if command.listed]
-    allowed = await _allowed(desk, listed)
+    here = desk.customer is not None
+    listed = [command for command in desk.commands if command.listed and (command.place != "setup" or not here)]
+    allowed = listed if here else await _allowed(desk, listed)
     one = nearest(args[0], allowed) if args else None
     shown = [one] if one else allowed
     rows: list[dict[str, Value]] = []
     for command in shown:
         rows.append({"typed": f"{SLASH} {command.name}", "summary": Words(command.summary)})
-        examples = command.examples if one else command.examples[:1]
+        examples = () if here else command.examples if one else command.examples[:1]  # they name a recipient
         rows += ({"example": f"{SLASH} {command.name} {example}"} for example in examples)
     buttons = tuple(
         Press(Words("command.button", {"name": command.name}), typed(command.name))
@@ -25,11 +29,18 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
     )
     values: dict[str, Value] = {
         "roles": ", ".join(desk.house.roles),
-        "all": int(allowed == listed),
+        "all": int(allowed == listed and not here),
         "more": "" if one else f"{SLASH} help {shown[0].name}",
         "bang": BANG,
+        "there": "" if one or here else _for_conversations(desk),
     }
     return Reply("help.list", values, tuple(rows), buttons, layout="help")
+
+
+def _for_conversations(desk: Desk) -> str:
+    """What agents may use in a customer's room, whatever they may use elsewhere."""
+    names = [command.name for command in desk.commands if command.listed and command.place == "customer"]
+    return ", ".join(f"`{SLASH} {name}`" for name in names if name != "help")
 
 
 async def _allowed(desk: Desk, commands: Sequence[Command]) -> list[Command]:
@@ -44,4 +55,4 @@ async def _allowed(desk: Desk, commands: Sequence[Command]) -> list[Command]:
     return [command for command in commands if may[command.roles]]
 
 
-COMMAND = Command(name="help", summary="help.summary", open=show, roles=(), place="setup")
+COMMAND = Command(name="help", summary="help.summary", open=show, roles=(), place="customer")

@@ -92,7 +92,7 @@ class Dispatcher:
             return entry.kind == "rc.message"
         if button_code(call.args) is not None or self._filling.control(call.name) is not None:
             return True
-        command = self._office.command(call.name)
+        command = self._office.command(call.name or "help")
         if command is None or command.place == "setup":
             return False
         return command.place == "anywhere" or await self._office.customer_of(message.room) is not None
@@ -228,6 +228,7 @@ def _leaks(
 def _unknown(call: Call, desk: Desk) -> Reply:
     near = nearest(call.name, desk.commands)
     names = [near.name] if near else []
-    buttons = [Press(Words("command.button", {"name": name}), typed(name)) for name in [*names, "help"]]
+    offered = dict.fromkeys([*names, "help"])
+    buttons = [Press(Words("command.button", {"name": name}), typed(name)) for name in offered]
     key = "command.unknown_near" if near else "command.unknown"
     return Reply(key, {"word": call.name[:40], "near": near.name if near else ""}, buttons=tuple(buttons))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot import VERSION
 from bot.errors import KeyInvalid, Unreachable
-from bot.model import Health, Number, NumberId
+from bot.model import ContactId, Conversation, Health, Number, NumberId, RoomId, VisitorToken
 from tests.chatops.browser import Browser
 from tests.chatops.desk import KEY, OTHER_KEY, PUBLIC, TOKEN, Scene, labels, link
 
@@ -38,6 +38,31 @@ async def test_help_for_somebody_without_a_role_lists_what_they_may_use(scene: S
     ]
     assert labels(told) == ["support"]
     assert "There are more commands for people with one of these roles: admin, livechat-manager." in told.text
+
+
+async def test_in_a_customers_room_help_lists_what_agents_can_use_there(scene: Scene) -> None:
+    room = RoomId("r1")
+    number, contact = NumberId("4915112345678"), ContactId("4917012345")
+    scene.customers[room] = Conversation(number, contact, VisitorToken("t"), room=room)
+    for typed in ("/whatsapp-360d-cloud help", CALL):
+        told = await scene.one(typed, user="eve", room=room, room_type="l")
+
+        assert [line.split("`")[1] for line in told.text.splitlines() if line.startswith("- ")] == [
+            "/whatsapp-360d-cloud send-template",
+            "/whatsapp-360d-cloud help",
+        ]
+        assert labels(told) == ["send-template"]
+        assert "For example" not in told.text, "the example names a recipient, and here it is the customer"
+        assert "There are more commands" in told.text
+
+
+async def test_agents_learn_elsewhere_what_they_can_use_with_a_customer(scene: Scene) -> None:
+    for text in ((await scene.one(f"{CALL} help")).text, (await scene.dm("help", "eve"))[0].text):
+        assert "In a customer's conversation agents can use `/whatsapp-360d-cloud send-template` too." in text
+
+
+async def test_an_unknown_word_near_help_offers_it_once(scene: Scene) -> None:
+    assert labels(await scene.one(f"{CALL} hlep")) == ["help"]
 
 
 async def test_help_about_one_command_shows_all_of_its_examples(scene: Scene) -> None:
