@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page
 
+from bot.errors import Unreachable
 from tests.chatops.browser import Browser, served, working
 from tests.chatops.desk import KEY, PHONE, Scene, link
 
@@ -95,6 +96,26 @@ async def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "phone_number"
+
+
+async def test_while_rocketchat_is_away_a_reload_sends_the_same_answers_again(
+    chromium: Chromium, pages: Browser, scene: Scene
+) -> None:
+    page, _ = await opened(chromium, pages, scene)
+    await page.fill("#api_key", KEY)
+    await page.fill("#phone_number", PHONE)
+    await page.fill("#welcome_message", "Hello!")
+    scene.workspace.failing["departments"] = Unreachable("gone")
+    async with page.expect_navigation():
+        await page.click("button.first")
+    assert "Nothing is lost: reload this page in a moment." in await page.inner_text("main")
+    scene.workspace.failing.clear()
+
+    await page.reload()
+
+    assert "is now connected" in await page.inner_text("main")
+    (number,) = await scene.registry.numbers()
+    assert number.welcome_message == "Hello!"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
