@@ -10,19 +10,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.errors import Refused, Trouble, Unsure
-from bot.model import MessageId, Pair, RoomId, UserId
+from bot.model import MessageId, RoomId, UserId
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
 from bot.relay.auto_messages import finished
 from bot.relay.conversations import Conversations
-from bot.relay.notices import about, notice
+from bot.relay.notices import about, notice, reaction_not_sent
 from bot.rocketchat.parse import changed_at, chat_message, clean, moment, was_edited
 from bot.whatsapp import compose
 from bot.whatsapp.markup import inert_line
 from bot.whatsapp.short_codes import to_unicode
 
+REACTION = "reaction:"
+"""Begins the keys of reactions."""
+NOWHERE = MessageId("")
+"""A reaction is no message of a room: its own statuses are found, and nothing else leads to it."""
 _REMEMBERED = 5000
 _TAKEN_BACK = 86400.0
 """Seconds. Whoever deletes a message later than that does not think of taking it back: a retention policy cleans up."""
@@ -65,7 +70,7 @@ class Afterwards:
         self._seen[id] = code
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        key = f"reaction:{id}:{int(changed_at(message) * 1000)}"
+        key = f"{REACTION}{id}:{int(changed_at(message) * 1000)}"
         lane = f"reaction:{room}" if message.get("token") else f"out:{room}"  # what an agent wrote may not be sent yet
         return Entry(key, lane, "rc.reaction", {"message": id, "code": code})
 
@@ -98,7 +103,9 @@ class AgentReactions:
         pair, code = pairs[-1], str(entry.body["code"])
         emoji = to_unicode(code)
         if emoji == code != "":
-            await self._tell(pair, "notice.reaction_unknown", emoji=inert_line(code, 80))
+            sentence, shown = "notice.reaction_unknown", inert_line(code, 80)
+            told = notice(f"reaction:{pair.message}:{sentence}", pair.room, sentence, emoji=shown)
+            await self._journal.append(about(pair.message, told))
             return Outcome({"ignored": "an emoji of this workspace alone"})
         number = await self._registry.number(pair.number)
         conversation = await self._journal.conversation(pair.number, pair.contact)
@@ -107,19 +114,14 @@ class AgentReactions:
         try:
             to = compose.address(conversation)
             await self._whatsapp.turn(number.api_key)
-            await self._whatsapp.send(number.api_key, compose.reaction(to, pair.wamid, emoji))
+            sent = await self._whatsapp.send(number.api_key, compose.reaction(to, pair.wamid, emoji))
         except Refused as error:
-            said: dict[str, str | int] = {"said": error.said, **error.values}
-            values = {name: inert_line(str(value), 200) for name, value in said.items()}
-            await self._tell(pair, "notice.reaction_not_sent", reason=error.sentence, **values)
+            await self._journal.append(reaction_not_sent(pair.message, pair.room, error, error.sentence))
             return Outcome({"refused": str(error)})
         except Unsure as unsure:
             raise Trouble(unsure.said) from None
-        return Outcome({"reaction": emoji})
-
-    async def _tell(self, pair: Pair, sentence: str, *, reason: str = "", **values: str) -> None:
-        told = notice(f"reaction:{pair.message}:{sentence}", pair.room, sentence, reason=reason, **values)
-        await self._journal.append(about(pair.message, told))
+        own = replace(pair, wamid=sent.wamid, message=NOWHERE, outbound=True, entry=entry.key, state="", state_at=0.0)
+        return Outcome({"reaction": emoji, "to": pair.message}, pairs=(own,))
 
 
 class AgentEdits:

@@ -150,6 +150,14 @@ def failed_later(entry: Entry, pair: Pair, error: BotError) -> Entry:
     return about(pair.message, told)
 
 
+def reaction_not_sent(message: str, room: str, error: BotError, reason: str) -> Entry:
+    """The customer does not see an agent's reaction; said once of a message, for the first of its reactions that fails.
+    `reason` is a text key."""
+    key = "notice.reaction_not_sent"
+    values = _clean({"said": error.said, **error.values})
+    return about(message, notice(f"reaction:{message}:{key}", room, key, reason=reason, **values))
+
+
 class Notices:
     """Handler of `notice` entries."""
 

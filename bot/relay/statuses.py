@@ -12,6 +12,7 @@ from bot.errors import Trouble
 from bot.model import Pair, Status
 from bot.ports import Entry, Journal, Outcome
 from bot.relay import notices
+from bot.relay.afterwards import REACTION
 from bot.relay.handover import read_opaque
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.relay.ticks import Ticks
@@ -47,6 +48,8 @@ class Statuses:
             return await self._early_or_foreign(entry, status)
         if pair.entry.startswith("ot:"):
             return Outcome({"ignored": "written on the phone of the business"})
+        if pair.entry.startswith(REACTION):
+            return await self._of_reaction(pair, status)
         state = later(pair.state, status.state)
         if state == pair.state:
             if status.state == "deleted":  # it moves nothing, and is news all the same
@@ -61,6 +64,18 @@ class Statuses:
             if not quiet:
                 await self._journal.append(notices.failed_later(entry, pair, error))
         return Outcome(result, pairs=(_with(pair, state, status.at),), then=self._ticks.of_status(pair, state))
+
+    async def _of_reaction(self, pair: Pair, status: Status) -> Outcome:
+        """The reaction of an agent. The status endpoint hears of messages alone."""
+        state = later(pair.state, status.state)
+        if state == pair.state:
+            return Outcome({"state": status.state, "kept": pair.state})
+        made_by = await self._journal.find(pair.entry) if state == "failed" else None
+        if made_by is not None and made_by.result.get("reaction"):  # else it was taken back, or is forgotten
+            error = from_wire(status.errors)
+            told = notices.reaction_not_sent(made_by.result["to"], pair.room, error, notices.gave_up(error))
+            await self._journal.append(told)
+        return Outcome({"state": state}, pairs=(_with(pair, state, status.at),))
 
     async def _early_or_foreign(self, entry: Entry, status: Status) -> Outcome:
         ours = read_opaque(status.opaque)

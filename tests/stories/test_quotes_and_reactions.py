@@ -244,6 +244,46 @@ async def test_a_reaction_that_whatsapp_refuses_is_told() -> None:
         assert "24 hours" in told["msg"]
 
 
+async def test_a_reaction_that_fails_later_is_told_once_a_message_and_to_no_status_endpoint() -> None:
+    async with staged() as stage:
+        stage.wa.auto_status = False
+        room, _ = await talking(stage)
+        message = from_customer(stage, room)[0]["_id"]
+        for count, code in enumerate((":thumbsup:", ":heart:"), 1):
+            await stage.rc.react(stage.agent, message, code)
+            await stage.wa.until(lambda: len(stage.customer.received) == count)  # noqa: B023 - it is waited for here
+            wamid = stage.customer.received[-1].wamid
+            for state in ("sent", "failed", "failed"):
+                await stage.wa.status(wamid, state, code=131026 if state == "failed" else None)
+        [told] = await stage.rc.until(lambda: stage.from_bot(room))
+        await stage.rc.write(stage.agent, room, "the end")
+        await stage.customer_reads("the end")
+
+        assert quotes_in(told) == ["hi"]
+        assert "customer does not see your reaction" in told["msg"]
+        assert "WhatsApp cannot reach this customer" in told["msg"]
+        assert stage.bot is not None
+        stored = await stage.bot.journal.find(f"st:{wamid}:failed")
+        assert stored is not None and stored.result["state"] == "failed"
+        assert len(stage.from_bot(room)) == 1
+
+
+async def test_a_reaction_that_could_not_be_taken_back_is_not_said_to_be_unseen() -> None:
+    async with staged() as stage:
+        stage.wa.auto_status = False
+        room, _ = await talking(stage)
+        message = from_customer(stage, room)[0]["_id"]
+        await stage.rc.react(stage.agent, message, ":thumbsup:")
+        await stage.wa.until(lambda: stage.customer.received)
+        await stage.rc.react(stage.agent, message, ":thumbsup:")
+        await stage.wa.until(lambda: len(stage.customer.received) == 2)
+        await stage.wa.status(stage.customer.received[-1].wamid, "failed", code=131026)
+        await stage.rc.write(stage.agent, room, "the end")
+        await stage.customer_reads("the end")
+
+        assert stage.from_bot(room) == []
+
+
 async def test_the_customers_own_reaction_is_not_sent_back_to_them() -> None:
     async with staged() as stage:
         room, wamid = await talking(stage)
