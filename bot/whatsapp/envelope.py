@@ -97,6 +97,8 @@ class _Value:
         for item in messages:
             if echoes:
                 others.append(("message_echoes", item))
+            elif self.field == "history":  # files of chats of long ago, from either side (Meta: webhook "history")
+                others.append(("history", item))
             elif isinstance(item, dict):
                 yield self.message(item, value, alone=len(messages) == 1)
             else:

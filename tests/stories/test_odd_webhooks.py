@@ -130,3 +130,57 @@ async def test_a_call_is_told_to_the_customers_agent_unless_the_business_called(
         [told] = await stage.rc.until(lambda: stage.from_bot(room))
         assert "call" in told["msg"]
         assert [one["msg"] for one in stage.from_bot(stage.setup_room)] == setup
+
+
+async def test_who_stops_marketing_is_told_to_their_agent_and_opens_nothing() -> None:
+    async with staged() as stage:
+        await stage.connect()
+
+        async def prefers(word: str, **more: Any) -> None:
+            preference = {"detail": "…", "category": "marketing_messages", "value": word, "timestamp": 1_795_000_000}
+            preference = {**preference, "wa_id": stage.customer.wa_id, **more}
+            changed = {**value(stage), "user_preferences": [preference]}
+            assert await stage.wa.deliver(stage.number, body(changed, "user_preferences"), times=2) == [200, 200]
+
+        await prefers("stop")
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        await prefers("stop", timestamp=1_795_000_001)
+        await prefers("stop", category="something_new")
+        await prefers("a_new_word")
+        await prefers("resume")
+        await stage.rc.until(lambda: len(stage.from_bot(room)) == 2)
+        stopped, resumed = [one["msg"] for one in stage.from_bot(room)]
+        assert "has stopped marketing messages" in stopped
+        assert "marketing messages from you on WhatsApp again" in resumed
+        assert len(stage.rooms_of()) == 1
+
+
+async def test_earlier_chats_of_the_phone_open_nothing_and_are_told_once() -> None:
+    """Files of the last two weeks come in webhooks of their own, under the key of messages, from either side."""
+    async with staged() as stage:
+        await stage.connect()
+        old = item(stage, "wamid.old", type="image", image={"id": "1", "mime_type": "image/jpeg", "caption": "old"})
+        ours = {**old, "id": "wamid.ours", "from": stage.number.digits}
+        older = item(stage, "wamid.older", history_context={"status": "READ"})
+        thread = {"id": stage.customer.wa_id, "messages": [older]}
+        chunk = {"metadata": {"phase": 0, "chunk_order": 1, "progress": 55}, "threads": [thread]}
+        for shared in ({**value(stage), "history": [chunk]}, value(stage, old), value(stage, ours)):
+            assert await stage.wa.deliver(stage.number, body(shared, "history")) == [200]
+        told = await stage.rc.until(
+            lambda: [one for one in stage.from_bot(stage.setup_room) if "earlier chats" in one["msg"]]
+        )
+        await stage.customer.write(stage.number, "new")
+        room = await stage.agent_reads("new")
+        assert stage.from_customer(room) == ["new"]
+        assert len(told) == len(stage.rooms_of()) == 1
+
+
+async def test_a_business_that_shares_no_earlier_chats_knows_that_itself() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        declined = {**value(stage), "history": [{"errors": [{"code": 2593109, "title": "History sync is turned off"}]}]}
+        await stage.wa.deliver(stage.number, body(declined, "history"))
+        await stage.customer.write(stage.number, "new")
+        await stage.agent_reads("new")
+        assert not any("earlier chats" in one["msg"] for one in stage.from_bot(stage.setup_room))
