@@ -300,7 +300,7 @@ class Forms:
             key=key,
             words=Words(key, values),
             said=Words(said.key, said.values) if said else None,
-            rows=[[self._pages.say(value) for value in row.values()] for row in said.rows] if said else [],
+            rows=[[self._pages.set_apart(value) for value in row.values()] for row in said.rows] if said else [],
             links=[(label, address) for label, address in links if address],
         )
 

@@ -83,11 +83,12 @@ class Pages:
         return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(self.say(value)))))  # noqa: S704 - escaped before
 
     def _plain(self, values: Mapping[str, Value]) -> dict[str, str | int]:
-        return {name: self._set_apart(self.say(value)) for name, value in values.items()}
+        return {name: self.set_apart(value) for name, value in values.items()}
 
-    def _set_apart(self, value: str | int) -> str | int:
+    def set_apart(self, value: Value) -> str | int:
         """Names, numbers and addresses keep their own direction inside a text that runs from right to left."""
-        return f"\u2068{value}\u2069" if isinstance(value, str) and self._t.right_to_left else value
+        said = self.say(value)
+        return f"\u2068{said}\u2069" if isinstance(said, str) and self._t.right_to_left else said
 
 
 _TYPED = re.compile(r"`([^`\n]+)`")

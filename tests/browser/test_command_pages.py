@@ -12,6 +12,7 @@ from playwright.async_api import FilePayload, Page
 
 from bot.stage import Stage, link_in, staged
 from tests.browser.test_form_pages import NARROWEST_CONTRAST
+from tests.browser.test_right_to_left import is_drawn_from_left_to_right
 
 CALL = "!whatsapp-360d-cloud"
 COMMANDS = ("settings", "numbers edit", "endpoints")
@@ -79,6 +80,21 @@ async def test_a_number_is_edited_with_a_look_at_what_will_differ(chromium: Chro
 
     assert "The details of +4915112345678 are saved." in await page.inner_text("main")
     assert complaints == []
+
+
+async def test_results_in_arabic_show_each_number_from_left_to_right(chromium: Chromium, stage: Stage) -> None:
+    await stage.command(f"{CALL} settings preferred_language ar")
+    page, _ = await fresh(chromium, 390, "light")
+    await page.goto(link_in(await stage.command(f"{CALL} send-template")))
+    await page.select_option("#template", "hello_world|en_US")
+    await page.fill("#recipients", stage.customer.phone)
+    for _ in ("preview", "result"):
+        async with page.expect_navigation():
+            await page.click("button.first")
+
+    assert await is_drawn_from_left_to_right(page, stage.customer.phone)
+    [told] = [message["msg"] for message in stage.from_bot(stage.setup_room) if stage.customer.phone in message["msg"]]
+    assert f"\u2066{stage.customer.phone}\u2069: " in told
 
 
 async def test_a_file_that_is_too_large_leaves_the_form_with_what_was_filled_in_before(
