@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinydb import TinyDB, where
 from tinydb.storages import Storage
@@ -31,6 +31,8 @@ from bot.storage.registry_documents import (
     present,
 )
 from bot.storage.secrets import Vault
+
+T = TypeVar("T")
 
 VERSION = 1
 
@@ -107,37 +109,65 @@ class TinyRegistry:
         return found
 
     async def put_number(self, number: Number) -> None:
-        await self._change(lambda: _put(self._number_table, "id", closed(self._vault, asdict(number), NUMBER_SECRETS)))
+        document = closed(self._vault, asdict(number), NUMBER_SECRETS)
+        kept = number_of(self._as_read(document))
+
+        def then() -> None:
+            self._numbers = {**self._numbers, kept.id: kept}
+
+        await self._change(lambda: _put(self._number_table, "id", document), then)
 
     async def remove_number(self, id: NumberId) -> None:
-        await self._change(lambda: self._number_table.remove(where("id") == id))
+        def then() -> None:
+            self._numbers = _without(self._numbers, id)
+
+        await self._change(lambda: self._number_table.remove(where("id") == id), then)
 
     async def sessions(self) -> list[Json]:
         return list(self._sessions.values())
 
     async def put_session(self, session: Json) -> None:
-        await self._change(lambda: _put(self._session_table, "id", closed(self._vault, session, SESSION_SECRETS)))
+        document = closed(self._vault, session, SESSION_SECRETS)
+        kept = self._as_read(document)
+
+        def then() -> None:
+            self._sessions = {**self._sessions, str(kept["id"]): kept}
+
+        await self._change(lambda: _put(self._session_table, "id", document), then)
 
     async def remove_session(self, id: str) -> None:
-        await self._change(lambda: self._session_table.remove(where("id") == id))
+        def then() -> None:
+            self._sessions = _without(self._sessions, id)
+
+        await self._change(lambda: self._session_table.remove(where("id") == id), then)
 
     async def fact(self, name: str) -> str | None:
         return self._facts.get(name)
 
     async def set_fact(self, name: str, value: str) -> None:
-        fact = {"name": name, "value": value}
-        await self._change(lambda: _put(self._fact_table, "name", closed(self._vault, fact, FACT_SECRETS)))
+        document = closed(self._vault, {"name": name, "value": value}, FACT_SECRETS)
 
-    async def _change(self, write: Callable[[], object]) -> None:
-        """In a thread, one at a time; what is in memory changes after the file has."""
+        def then() -> None:
+            self._facts = {**self._facts, name: value}
+
+        await self._change(lambda: _put(self._fact_table, "name", document), then)
+
+    def _as_read(self, document: Json) -> dict[str, Any]:
+        """As the next start finds it. Reading all the others again with every step of a form would make each step
+        longer than the one before."""
+        return opened(self._vault, json.loads(json.dumps(document)))
+
+    async def _change(self, write: Callable[[], object], then: Callable[[], None]) -> None:
+        """In a thread, one at a time. `then` changes what is in memory, after the file has changed; whoever is just
+        reading it goes on with what it was."""
         async with self._lock:
-            await _to_the_end(asyncio.to_thread(self._write, write))
+            await _to_the_end(asyncio.to_thread(self._write, write, then))
 
-    def _write(self, write: Callable[[], object]) -> None:
+    def _write(self, write: Callable[[], object], then: Callable[[], None]) -> None:
         if not self._about.all():
             self._about.insert({"version": VERSION})
         write()
-        self._load()
+        then()
 
     def _load(self) -> None:
         try:
@@ -172,6 +202,10 @@ def _put(table: Table, name: str, document: dict[str, Any]) -> None:
         table.update(replace, same)
     else:
         table.insert(document)
+
+
+def _without(kept: Mapping[str, T], name: str) -> dict[str, T]:
+    return {other: value for other, value in kept.items() if other != name}
 
 
 def _bytes(text: str) -> bytes:

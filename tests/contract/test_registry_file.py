@@ -63,6 +63,25 @@ async def test_no_secret_is_in_the_file(registry: TinyRegistry, path: Path) -> N
     assert mode(path) == 0o600
 
 
+async def test_what_is_in_memory_is_what_the_next_start_reads(path: Path, vault: Vault) -> None:
+    registry = TinyRegistry(path, vault)
+    for name in ("a", "b", "c"):
+        await registry.put_session({**SESSION, "id": name, "answers": ("a tuple", 1)})
+        await registry.set_fact(name, "before")
+        await registry.set_fact(name, "after")
+    await registry.remove_session("b")
+    await registry.put_session({**SESSION, "id": "a", "secrets": {}})
+    await registry.put_number(SHOP)
+    await registry.put_number(OTHER)
+    await registry.put_number(replace(SHOP, name="Another name"))
+    await registry.remove_number(OTHER.id)
+
+    anew = TinyRegistry(path, vault)
+    assert anew.all() == registry.all() == ((replace(SHOP, name="Another name"),), dict.fromkeys("abc", "after"))
+    assert await anew.sessions() == await registry.sessions()
+    assert [one["id"] for one in await anew.sessions()] == ["a", "c"]
+
+
 async def test_a_failed_write_changes_nothing(registry: TinyRegistry, path: Path, vault: Vault) -> None:
     await registry.put_number(SHOP)
     before = read(path)
