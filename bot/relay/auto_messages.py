@@ -6,8 +6,9 @@ Where Rocket.Chat opens rooms without agents, nothing waits, and it is `offline:
 while nobody took conversations.
 A conversation that begins with waiting is welcomed at once (`welcome:<entry that waits>`), before it is told that
 nobody is here, and not once more when the room opens hours later: a mark remembers it until then. The words are those
-of the number at the moment of sending. The agent sees the welcome in the room, because the customer may answer it;
-nobody is there to read about the other two.
+of the number at the moment of sending. The agent sees in the room what the customer was told there or while waiting
+for it: they may answer it, and a promise made for the agent has to be known to them. Nobody is there to read about the
+end.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ async def opened(
     journal: Journal, workspace: Workspace, number: Number, conversation: Conversation, *, room: RoomId, department: str
 ) -> None:
     """What is said when a room has just been opened in this department (empty: in none). Repeatable."""
+    await _show_what_was_said(journal, number, conversation, room)
     waited = await greet(journal, number, conversation, room)
     if waited or not number.offline_message:
         return
@@ -79,7 +81,28 @@ async def nobody_here(journal: Journal, number: Number, conversation: Conversati
     if number.welcome_message and not await journal.find(f"welcome:{waiting.key}"):
         # first, so that a crash in between greets once at most
         await journal.set_mark(name, f"{_WAITING}welcome:{waiting.key}")
+    if number.offline_message and not await journal.find(f"offline:{waiting.key}"):
+        await journal.set_mark(_put_off(conversation), f"offline:{waiting.key}")
     await journal.append(*said)
+
+
+async def _show_what_was_said(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> None:
+    """That nobody is here, to a customer who waited for this room. What is still on its way is shown once it is out."""
+    key = await journal.mark(_put_off(conversation))
+    if not key:
+        return
+    sent = await journal.find(key)
+    if sent is not None and "wamids" in sent.result:
+        await journal.append(_offline_shown(key, room, number.offline_message))
+    await journal.set_mark(_put_off(conversation), "")
+
+
+def _put_off(conversation: Conversation) -> str:
+    return f"put off:{conversation.number}:{conversation.contact}"
+
+
+def _offline_shown(key: str, room: str, words: str) -> Entry:
+    return notice(key, room, "notice.offline_sent", text=_quote(words))
 
 
 def _welcomed(conversation: Conversation) -> str:
@@ -140,6 +163,10 @@ class AutoMessages:
         await self._endpoint.accepted(pairs, compose.address(conversation), from_rocketchat(words))
         if which == "welcome" and room:
             await self._journal.append(_welcome_shown(entry.key, room, words))
+        if which == "offline":
+            now = await self._journal.conversation(number.id, contact)  # an agent may have come meanwhile
+            if open_room := room or (now.room if now is not None else None):
+                await self._journal.append(_offline_shown(entry.key, open_room, words))
         return Outcome({"wamids": list(wamids)}, pairs)
 
 
