@@ -62,8 +62,11 @@ class Registry(Protocol):
 
     async def remove_number(self, id: NumberId) -> None: ...
 
-    async def sessions(self) -> list[Json]:
-        """Form sessions as plain documents with an `id`; `bot.chatops.form` gives them meaning and a lifetime."""
+    async def sessions(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[Json]:
+        """Form sessions as plain documents with an `id`; `bot.chatops.form` gives them meaning and a lifetime.
+
+        `wanted` may be asked before a document's `secrets` are opened: every message of an agent looks for a session,
+        and hardly ever there is one."""
 
     async def put_session(self, session: Json) -> None: ...
 

@@ -124,7 +124,7 @@ class Sessions:
 
     async def _all(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[FormSession]:
         """Chosen before they are read: every message of an agent asks, and hardly ever there is one."""
-        stored = [FormSession.of(document) for document in await self._registry.sessions() if wanted(document)]
+        stored = [FormSession.of(document) for document in await self._registry.sessions(wanted)]
         return [_swapped(session, _LINK, self.link(session)) for session in stored]
 
 

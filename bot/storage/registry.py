@@ -123,8 +123,8 @@ class TinyRegistry:
 
         await self._change(lambda: self._number_table.remove(where("id") == id), then)
 
-    async def sessions(self) -> list[Json]:
-        return list(self._sessions.values())
+    async def sessions(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[Json]:
+        return [session for session in self._sessions.values() if wanted(session)]
 
     async def put_session(self, session: Json) -> None:
         document = closed(self._vault, session, SESSION_SECRETS)

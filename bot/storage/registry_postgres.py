@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
@@ -102,8 +102,9 @@ class PostgresRegistry:
     async def remove_number(self, id: NumberId) -> None:
         await self._remove("number", id)
 
-    async def sessions(self) -> list[Json]:
-        return [self._opened(row["document"]) for row in await self._database.fetch(_ALL, "session")]
+    async def sessions(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[Json]:
+        rows = await self._database.fetch(_ALL, "session")
+        return [self._opened(row["document"]) for row in rows if self._is(wanted, row["document"])]
 
     async def put_session(self, session: Json) -> None:
         await self._put("session", str(session["id"]), closed(self._vault, session, SESSION_SECRETS))
@@ -178,6 +179,12 @@ class PostgresRegistry:
         self._age += 1
         self._facts.clear()
         self._stamp = None
+
+    def _is(self, wanted: Callable[[Json], bool], document: str) -> bool:
+        try:
+            return wanted(json.loads(document))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._unreadable(error) from None
 
     def _opened(self, document: str) -> dict[str, Any]:
         try:

@@ -91,6 +91,8 @@ async def test_sessions_are_kept_whole_and_replaced_whole(registry: Registry, st
 
     async for one in seen(registry, store):
         assert await one.sessions() == [shorter, {**SESSION, "id": "s2"}]
+        assert await one.sessions(lambda stored: stored.get("expires") == 17.5) == [{**SESSION, "id": "s2"}]
+        assert await one.sessions(lambda stored: stored["id"] == "s3") == []
 
     await registry.remove_session("s1")
     assert [session["id"] for session in await registry.sessions()] == ["s2"]
