@@ -2,7 +2,7 @@
 
     BotError
     ├── Refused      understood, and no: park and tell            (never tried again as it is)
-    │   ├── WindowClosed · NotOnWhatsApp · Undeliverable · KeyInvalid · NumberBlocked · Unpaid
+    │   ├── WindowClosed · NotOnWhatsApp · Undeliverable · MarketingStopped · KeyInvalid · NumberBlocked · Unpaid
     │   ├── TemplateRefused · MediaRefused · InvalidRequest
     │   ├── RoomClosed · RoomUnknown · VisitorUnknown · DepartmentUnknown · ContactBlocked · TooLong
     │   ├── AlreadyThere · NotFound
@@ -58,9 +58,15 @@ class NotOnWhatsApp(Refused):
 
 
 class Undeliverable(Refused):
-    """Meta decided not to deliver (spam, policy, experiment, country, opt-out: 131048–131050, 130472, 130497, 368)."""
+    """Meta decided not to deliver (spam, policy, experiment, country: 131048, 131049, 130472, 130497, 368)."""
 
     sentence = "error.undeliverable"
+
+
+class MarketingStopped(Undeliverable):
+    """The customer stopped marketing messages of this business (131050): no day is late enough to try it again."""
+
+    sentence = "error.marketing_stopped"
 
 
 class KeyInvalid(Refused):

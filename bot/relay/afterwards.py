@@ -19,6 +19,7 @@ from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
 from bot.relay.auto_messages import finished
 from bot.relay.conversations import Conversations
 from bot.relay.notices import about, notice, reaction_not_sent
+from bot.relay.numbered_lists import forget
 from bot.rocketchat.parse import changed_at, chat_message, clean, moment, was_edited
 from bot.whatsapp import compose
 from bot.whatsapp.markup import inert_line
@@ -164,6 +165,7 @@ class Closings:
         if number is not None and not entry.body["by_customer"]:
             await self._journal.append(*finished(number, conversation, room))
         await self._conversations.closed(conversation, room)
+        await forget(self._journal, conversation, room)
         return Outcome({"closed": room})
 
 

@@ -1,9 +1,10 @@
 """A customer answers choices that went out as numbered text by typing a number: it is restored to the choice.
 
 Numbered text carries no reply ids, so what its numbers stand for is kept in a mark of the conversation until the next
-numbered list takes its place. A number counts only while that list is the last thing asked: nothing else has reached
-the customer since, the customer has said nothing else, and the room is the same. Everything else stays the text that it
-is. Nothing is noted when an answer comes, so the same entry, tried again, is read the same way.
+numbered list takes its place or the room is closed. A number counts only while that list is the last thing asked:
+nothing else has reached the customer since, the customer has said nothing else, and the room is the same. Everything
+else stays the text that it is. Nothing is noted when an answer comes, so the same entry, tried again, is read the same
+way.
 
 The room shows the choice word for word, as after a tap, because bots read it so; what was typed stands in a line of the
 bot's own before it. (After it, that line would count as the answer of an agent for whom Rocket.Chat still waits: 8.3
@@ -31,6 +32,13 @@ _CLOCKS = 60.0
 """Seconds by which the clocks of WhatsApp and of Rocket.Chat may differ; what is older was delivered late."""
 _SAID = ("wa.message", "wa.media")
 _ASKED = ("rc.message", "template.send", "auto.message", "wa.other")
+
+
+async def forget(journal: Journal, conversation: Conversation, room: RoomId) -> None:
+    """The room is closed: what was asked in it is over."""
+    stored = await journal.mark(_mark(conversation))
+    if stored and json.loads(stored)["room"] == room:
+        await journal.set_mark(_mark(conversation), "")
 
 
 class NumberedLists:

@@ -23,6 +23,7 @@ from bot.errors import (
     Busy,
     InvalidRequest,
     KeyInvalid,
+    MarketingStopped,
     MediaRefused,
     NotFound,
     NotOnWhatsApp,
@@ -45,7 +46,8 @@ Numbers = int | range
 CLASSES: Mapping[type[BotError], tuple[Numbers, ...]] = {
     WindowClosed: (131047, 470),
     NotOnWhatsApp: (131026, 131030, 1013, 1026),
-    Undeliverable: (368, 130472, 130497, 131048, 131049, 131050, 131064),
+    Undeliverable: (368, 130472, 130497, 131048, 131049, 131064),
+    MarketingStopped: (131050,),
     KeyInvalid: (0, 190),
     NumberBlocked: (3, 10, range(200, 300), 131005, 131031, 131037, 131045, range(133000, 133017)),
     Unpaid: (131042, 131044, 134011),

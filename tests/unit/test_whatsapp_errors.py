@@ -14,6 +14,7 @@ from bot.errors import (
     Busy,
     InvalidRequest,
     KeyInvalid,
+    MarketingStopped,
     MediaRefused,
     NotFound,
     NotOnWhatsApp,
@@ -97,7 +98,7 @@ def test_every_answer_has_its_meaning(status: int, body: str, expected: type[Bot
     ("code", "expected"),
     [
         (131047, WindowClosed), (470, WindowClosed), (131026, NotOnWhatsApp), (131030, NotOnWhatsApp),
-        (131049, Undeliverable), (131050, Undeliverable), (130472, Undeliverable), (368, Undeliverable),
+        (131049, Undeliverable), (131050, MarketingStopped), (130472, Undeliverable), (368, Undeliverable),
         (200, NumberBlocked), (299, NumberBlocked), (10, NumberBlocked), (131045, NumberBlocked),
         (133010, NumberBlocked), (133004, Trouble), (131042, Unpaid), (132000, TemplateRefused),
         (132015, TemplateRefused), (132069, TemplateRefused), (2388299, TemplateRefused), (131053, MediaRefused),
