@@ -10,7 +10,7 @@
     │   └── NotAllowed · NotForYou · AddressNotAllowed
     ├── Busy         not now: again, after a while
     │   ├── RateLimited · FilesPaused · PairLimited · Unreachable · Trouble
-    │   └── LoggedOut · NoAgentOnline · OmnichannelOff
+    │   └── StorageAway · LoggedOut · NoAgentOnline · OmnichannelOff
     ├── Unsure       handed over, no answer: confirm, never a silent second send
     └── Invalid      what a person typed: ask again
 
@@ -230,6 +230,12 @@ class Unreachable(Busy):
 
 class Trouble(Busy):
     """The server failed on its side and says so (5xx, codes 1, 2, 131000, 131016, `is_transient`)."""
+
+
+class StorageAway(Busy):
+    """What the bot stores could not be reached in the time that somebody may be kept waiting."""
+
+    sentence = "error.storage_away"
 
 
 class LoggedOut(Busy):

@@ -88,6 +88,12 @@ class Program:
             await self._process.wait()
         self._process = None
 
+    async def asked_to_stop(self) -> int:
+        """SIGTERM, as a service manager sends it; the code with which it ends."""
+        assert self._process is not None, "it was not started"
+        self._process.terminate()
+        return await self._process.wait()
+
     async def _is_ready(self) -> bool:
         try:
             async with self._http.get(f"http://127.0.0.1:{self.settings.server.port}/readyz") as answer:

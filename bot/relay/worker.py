@@ -26,6 +26,8 @@ Watch = Callable[[Kind, str, float], None]
 _OUTCOMES: Mapping[type[Decision], str] = {Again: "again", Confirm: "unsure", Park: "dead"}
 
 _WAIT = 60.0
+_LAST = 5.0
+"""Seconds for storing what is decided while the worker stops."""
 
 
 def _unwatched(kind: Kind, outcome: str, age: float) -> None:
@@ -163,11 +165,16 @@ def _tell(entry: Entry, error: Exception, decision: Decision) -> None:
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """A decision that was made is stored, also when the worker is stopped in this very moment."""
+    """A decision that was made is stored, also when the worker is stopped in this very moment; unless storage is full
+    or away, for which nobody who wants to stop waits long. Then the effect is recognised, or in doubt, at the start."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.result()
+        await asyncio.wait([task], timeout=_LAST)
+        if task.done():
+            task.result()
+        else:
+            log.warning("stopping: what became of an entry cannot be stored")
+            task.cancel()
         raise

@@ -118,24 +118,28 @@ class SqliteJournal:
 
     async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         async with self._taking:
-            self._news.clear()
-            held, now = frozenset(self._held), self._clock.now()
-
-            def take(db: sqlite3.Connection) -> tuple[list[Entry], float]:
-                return tables.heads(db, limit, held, now, shut)
-
-            def hold(taken: tuple[list[Entry], float]) -> None:
-                if asked.cancelled():  # nobody would work on them
-                    self._news.set()
-                    return
-                entries, self._next_due = taken
-                self._held.update({entry.lane: entry.seq for entry in entries})
-                if len(entries) == limit:
-                    self._news.set()  # there may be more
-
-            asked = self._writer.ask(take, hold)
-            entries, _ = await asked
+            entries, _ = await self._stored(lambda: self._take(limit, shut))
             return entries
+
+    def _take(self, limit: int, shut: Sequence[str]) -> asyncio.Future[tuple[list[Entry], float]]:
+        """It may share a commit with changes, and fail with them on a full disk."""
+        self._news.clear()
+        held, now = frozenset(self._held), self._clock.now()
+
+        def take(db: sqlite3.Connection) -> tuple[list[Entry], float]:
+            return tables.heads(db, limit, held, now, shut)
+
+        def hold(taken: tuple[list[Entry], float]) -> None:
+            if asked.cancelled():  # nobody would work on them
+                self._news.set()
+                return
+            entries, self._next_due = taken
+            self._held.update({entry.lane: entry.seq for entry in entries})
+            if len(entries) == limit:
+                self._news.set()  # there may be more
+
+        asked = self._writer.ask(take, hold)
+        return asked
 
     async def wait(self, timeout: float) -> None:
         if not self._news.is_set():

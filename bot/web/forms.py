@@ -23,6 +23,7 @@ from bot.errors import BotError, Invalid, NotForYou
 from bot.ports import Clock, Entry, Journal
 from bot.translations import Translator
 from bot.web.guessing import Guesses
+from bot.web.in_time import InTime
 from bot.web.pages import Pages
 from bot.web.posted import LARGEST, LARGEST_WITH_FILE, Posted, stored_file
 from bot.web.server import give_time
@@ -59,6 +60,7 @@ class Forms:
         self._t = t
         self._pages = Pages(t)
         self._guesses = guesses
+        self._in_time = InTime()
         self._own_host = urlsplit(public_url).netloc.lower()
 
     def routes(self) -> list[web.RouteDef]:
@@ -77,7 +79,7 @@ class Forms:
         """The page of a form. Looking at it changes nothing: chats fetch previews.
 
         200 the form · 404 unknown · 410 used, expired · 429 too many unknown · 503 not just now."""
-        session = await self._sessions.of_ticket(request.match_info["ticket"])
+        session = await self._in_time(self._sessions.of_ticket(request.match_info["ticket"]))
         form = self._office.form(session.form) if session else None
         if session is None or form is None:
             self._guesses.wrong(request)
@@ -110,7 +112,7 @@ class Forms:
         ticket = request.match_info["ticket"]
         if not self._same_origin(request):
             return self._message("page.foreign", 403)
-        session = await self._sessions.of_ticket(ticket)
+        session = await self._in_time(self._sessions.of_ticket(ticket))
         form = self._office.form(session.form) if session else None
         if session is None or form is None:
             self._guesses.wrong(request)
@@ -129,7 +131,7 @@ class Forms:
         if not hmac.compare_digest(given, self._sessions.seal_of_page(ticket).encode()):
             return self._message("page.foreign", 403)
         async with self._sessions.hold(session.id):
-            session = await self._sessions.get(session.id) or session
+            session = await self._again(session)
             if session.state == "open":
                 answer = await self._act(request, form, session, posted)
                 if isinstance(answer, web.Response):
@@ -214,10 +216,15 @@ class Forms:
                 wrong[""] = Words("page.not_checked", {"reason": explain(error)})
         return session, wrong
 
+    async def _again(self, session: FormSession) -> FormSession:
+        """As it is stored by now."""
+        found = await self._in_time(self._sessions.get(session.id))
+        return found or session
+
     async def _stored(self, session: FormSession) -> FormSession:
         session = self._sessions.touched(session) if session.state == "open" else session
         session = replace(session, problem=None)
-        await self._sessions.put(session)
+        await self._in_time(self._sessions.put(session))
         return session
 
     # --- entries, and waiting for them ---
@@ -226,7 +233,7 @@ class Forms:
         if session.state == "submitted":
             await self._append(session, session.submission, {"session": session.id})
             await self._journal.closed(session.submission, PATIENCE)
-            session = await self._sessions.get(session.id) or session
+            session = await self._again(session)
         if session.state == "cancelled" and session.submission.startswith("form:"):
             await self._append(session, session.submission, {"session": session.id, "act": "cancelled"})
         if session.state == "open" and session.problem:
@@ -240,7 +247,8 @@ class Forms:
 
     async def _append(self, session: FormSession, key: str, body: Mapping[str, str]) -> None:
         lane = f"cmd:{session.room}:{session.person.id}"
-        await self._journal.append(Entry(key, lane, "form.submit", body, int(self._clock.now() * 1000)))
+        entry = Entry(key, lane, "form.submit", body, int(self._clock.now() * 1000))
+        await self._in_time(self._journal.append(entry))
 
     # --- pages ---
 

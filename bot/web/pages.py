@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bot.chatops.command import Block, Value, Words
+from bot.errors import StorageAway
 from bot.translations import Translator
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "web"
@@ -59,7 +60,8 @@ class Pages:
         return web.Response(text=text, status=status, content_type="text/html", headers=self._headers)
 
     def in_words(self, handler: Handler) -> Handler:
-        """The handler of a page, so that its 429 is a page too: people open old links again and again."""
+        """The handler of a page, so that its 429 is a page too, for people open old links again and again, and so that
+        storage that does not answer is told."""
 
         @wraps(handler)  # its words are the page's in the OpenAPI document
         async def worded(request: web.Request) -> web.StreamResponse:
@@ -70,6 +72,10 @@ class Pages:
                 answer = self.page("message", refusal.status, key=key, words=Words(key), said=None, links=[])
                 answer.headers["Retry-After"] = refusal.headers["Retry-After"]
                 return answer
+            except StorageAway as away:
+                key = "page.not_now"
+                words = Words(key, {"reason": Words(away.sentence)})
+                return self.page("message", 503, key=key, words=words, said=None, links=[])
 
         return worded
 

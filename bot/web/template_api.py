@@ -27,7 +27,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bot.chatops.command import Act, House
-from bot.errors import BotError, NotOnWhatsApp, Refused
+from bot.errors import BotError, NotOnWhatsApp, Refused, StorageAway
 from bot.model import Department, Number
 from bot.ports import Journal, Registry, Workspace
 from bot.relay.api_token import is_token
@@ -37,6 +37,7 @@ from bot.relay.targets import Target
 from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
 from bot.web.guessing import Guesses
+from bot.web.in_time import InTime
 from bot.web.template_request import MOST, TemplateMessage, first_problem, problem_of_parameters
 from bot.whatsapp.phones import region_of, understood
 from bot.whatsapp.raw import line
@@ -51,6 +52,10 @@ _PATIENCE = 3.0
 _OUTCOME = 4.0
 """Seconds for which the sends of a request are waited for."""
 _DETAILS = "Error occurred while processing request. Details: "
+_AWAY = (
+    "The bot's storage does not answer. Send the request again in a minute; with an Idempotency-Key it is done once, "
+    "even if this one was stored."
+)
 LARGEST = 512 * 1024
 """Bytes of a request."""
 _LONGEST_KEY = 255
@@ -95,6 +100,7 @@ class TemplateApi:
         self._closing = closing
         self._guesses = guesses
         self._audit = audit
+        self._in_time = InTime()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(self._path, self.send)]
@@ -116,11 +122,14 @@ class TemplateApi:
             number = await self._number(asked.connectedWhatsAppNo)
             recipients, invalid = _contacts(asked.phoneNumbers, region_of(number.phone))
             order = await self._accept(request, asked, number, recipients)
-            return _answer(await self._orders.results(order, _OUTCOME) if order else [], invalid)
+            return _answer(await self._results(order) if order else [], invalid)
         except NotTaken as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
         except web.HTTPTooManyRequests as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status, headers=no.headers)
+        except StorageAway as error:
+            log.error("a templateMessage request could not be stored: %s", error)
+            return web.json_response({"success": False, "error": _AWAY}, status=503)
         except BotError as error:
             log.warning("a templateMessage request could not be taken: %s", error)
             text = f"{_DETAILS}{error}"
@@ -148,13 +157,20 @@ class TemplateApi:
         )
         about = {"template": template["name"], "number": number.phone, "recipients": len(recipients)}
         act = Act("send-template", about)
-        if await self._orders.give(order, self._audit.entry(order.key, act, who="API", origin=API)):
+        given = self._orders.give(order, self._audit.entry(order.key, act, who="API", origin=API))
+        if await self._in_time(given):
             return order
-        earlier = await self._journal.find(order.key)
+        earlier = await self._in_time(self._journal.find(order.key))
         known = (earlier.result or earlier.entry.body).get("fingerprint") if earlier is not None else None
         if known != order.fingerprint:
             raise NotTaken(422, "This Idempotency-Key was used for another request.")
         return order
+
+    async def _results(self, order: Order) -> list[Result]:
+        """What is stored is accepted, also when nobody can say what became of it."""
+        with suppress(StorageAway):
+            return await self._in_time(self._orders.results(order, _OUTCOME))
+        return []
 
     async def _number(self, asked: str) -> Number:
         digits = _SEPARATORS.sub("", asked).lstrip("+")
@@ -164,7 +180,7 @@ class TemplateApi:
                 f"Connected WhatsApp Number (connectedWhatsAppNo) i.e. {line(asked, 60)} is not a valid WhatsApp "
                 "contact. Contact Status is invalid",
             )
-        found = [one for one in await self._registry.numbers() if one.connected_at]
+        found = [one for one in await self._in_time(self._registry.numbers()) if one.connected_at]
         for one in found:
             if digits in (one.id, one.phone_number_id):
                 return one
@@ -197,7 +213,7 @@ class TemplateApi:
 
     async def _preview(self, number: Number, template: dict[str, Any]) -> str:
         """As far as the definition is known. 360Dialog is asked only when there is no list at all, and not for long."""
-        shelf = await self._templates.known(number)
+        shelf = await self._in_time(self._templates.known(number))
         with suppress(BotError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 shelf = shelf or await self._templates.of(number)

@@ -6,7 +6,9 @@
 | Rocket.Chat answers 429, 500, 502, HTML, nothing | delivered once, in order | rocketchat |
 | its answer is lost after the effect | delivered once | stories/test_gaps |
 | websocket cut, messages in the gap | caught up exactly, nothing overtaken | stories/test_gaps |
-| websocket silently dead | given up after 40 s without a sign of life, caught up | adapters/test_rocketchat_realtime |
+| websocket silently dead | given up after 40 s without a sign of life, caught up | rocketchat |
+| Rocket.Chat says how long to wait | it is not asked before, and nothing overtakes | rocketchat |
+| Rocket.Chat away under traffic | what comes in waits on the disk; memory holds what is being worked on | rocketchat |
 | events lost while the socket lives | found by the periodic catch-up | rocketchat |
 | forced logout (password) | logs in again by itself, nothing lost | rocketchat |
 | token revoked (fixed) | `/readyz` says away; everything waits until the token is replaced | rocketchat |
@@ -18,11 +20,13 @@
 | pair rate limit | only that customer waits | whatsapp |
 | webhook delivered again for days | shown once, also after a restart | whatsapp |
 | disk full | webhooks get 503 and come again, the log says so; it goes on by itself | machine |
+| asked to stop while the disk is full | it stops within 30 s; nothing lost, nothing doubled | machine |
 | clock jumps back or forward | nothing waits for the time that went twice, nothing is given up | machine |
 | two bots on one data folder | the second names the first, says what to do, and ends with code 2 | machine |
 | damaged or foreign database | untouched, named, says what to do | machine, contract/test_journal_sqlite |
 | older database | a copy is kept before it is brought up to date | machine |
 | newer database | refused, untouched | contract/test_journal_sqlite, test_postgres_store |
 | PostgreSQL away and back under traffic | webhooks get 503 and come again; nothing lost, nothing doubled | database |
+| a person or program that asks while it is away | told within seconds, asks again without harm | database |
 | killed at any moment | see tests/crash | crash |
 """

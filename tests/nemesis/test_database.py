@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,6 +20,7 @@ from bot.storage.files import StorageError
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import Pace
 from bot.storage.secrets import Vault
+from bot.web.in_time import PATIENCE
 from tests.contract.bots import bot_on
 from tests.contract.journals import entry
 from tests.crash.traffic import another
@@ -110,6 +113,50 @@ async def test_a_database_that_goes_away_and_comes_back_loses_and_doubles_nothin
         await stage.wa.settled()
         assert sorted(stage.from_customer(room)) == ["away 0", "away 1", "away 2", "hi"]
         assert [one.text for one in stage.customer.received] == ["while it is away"]
+
+
+async def answered(stage: Stage, method: str, url: str, **more: Any) -> tuple[int, str]:
+    """Status and text, which must come long before somebody's own patience ends."""
+    async with asyncio.timeout(PATIENCE + 3), stage.http.request(method, url, **more) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_who_asks_while_the_database_is_away_is_told_soon_and_asks_again_without_harm(tmp_path: Path) -> None:
+    async with (
+        Line(await server().database_of(tmp_path)).laid() as line,
+        staged(start=False, database_url=line.url, api_token="the-key-of-this-test") as stage,
+    ):
+        await stage.start()
+        await stage.connect()
+        form = link_in(await stage.command("!whatsapp-360d-cloud send-template"))
+        page = await stage.open(form)
+        template = {"name": "hello_world", "language": {"code": "en_US"}}
+        asked = {
+            "phoneNumbers": [stage.customer.phone], "connectedWhatsAppNo": stage.number.phone, "template": template,
+        }  # fmt: skip
+        api = f"{stage.settings.server.public_url}/api/apps/private/whatsapp-360d-cloud/the-key-of-this-test"
+        call = partial(
+            answered, stage, "POST", f"{api}/templateMessage", json=asked, headers={"Idempotency-Key": "once"}
+        )
+        filled = {**page.fields, "template": "hello_world|en_US", "recipients": stage.customer.phone}
+
+        line.cut()
+        (status, text), shown, taken = await asyncio.gather(
+            call(), answered(stage, "GET", form), answered(stage, "POST", form, data=filled)
+        )
+        assert status == 503
+        assert "storage does not answer. Send the request again in a minute" in text
+        for status, text in (shown, taken):
+            assert status == 503
+            assert "storage does not answer" in text
+            assert "Nothing is lost" in text
+
+        line.mend()
+        assert await call() == (200, '{"success": true}')
+        page = await stage.submit(await stage.open(form), template="hello_world|en_US", recipients=stage.customer.phone)
+        page = await stage.submit(page)
+        assert "sent to 1 of 1" in page.text
+        assert len(stage.customer.received) == 2
 
 
 async def test_a_running_bot_waits_longer_for_its_database_than_one_that_starts(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 def with_data_in(stage: Stage, folder: Path) -> None:
     storage = stage.settings.storage.model_copy(update={"data_dir": folder})
-    stage.settings = stage.settings.model_copy(update={"storage": storage})
+    stage.settings = stage.program.settings = stage.settings.model_copy(update={"storage": storage})
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ async def test_a_full_disk_turns_webhooks_away_and_is_survived(
         await stage.customer.write(stage.number, "hi")
         room = await stage.agent_reads("hi")
 
-        ballast = small_disk / "ballast"
-        ballast.write_bytes(b"x" * free_bytes(small_disk))
+        ballast = filled(small_disk)
         for number in range(12):
             await stage.customer.write(stage.number, f"{number} " + "long " * 700)
             if stage.wa.deliveries[-1].statuses[0] != 200:
@@ -76,9 +76,45 @@ async def test_a_full_disk_turns_webhooks_away_and_is_survived(
         await stage.customer_reads("and back")
 
 
-def free_bytes(folder: Path) -> int:
-    free = os.statvfs(folder)
-    return free.f_bavail * free.f_frsize
+async def test_a_full_disk_does_not_keep_the_bot_from_stopping_and_nothing_is_lost(small_disk: Path) -> None:
+    async with staged(start=False) as stage:
+        with_data_in(stage, small_disk / "data")
+        await stage.start_process()
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        stage.wa.levers.add("/messages", delay=2)
+        await stage.agent_writes(room, "on its way")
+        await stage.wa.until(lambda: stage.wa.levers.idle)
+        ballast = filled(small_disk)
+        await stage.customer_reads("on its way")
+        for number in range(3):
+            await stage.agent_writes(room, f"answer {number}")
+            await stage.customer.write(stage.number, f"{number} " + "long " * 700)
+        await stage.wa.until(lambda: any(503 in delivery.statuses for delivery in stage.wa.deliveries))
+        async with asyncio.timeout(30):
+            assert await stage.program.asked_to_stop() == 0
+        ballast.unlink()
+
+        await stage.start_process()
+        await stage.customer.write(stage.number, "the end")
+        await stage.agent_reads("the end")
+        await stage.wa.settled(timeout=30)
+        await stage.agent_reads("2 long")
+        shown = [text.split()[0] for text in stage.from_customer(room)]
+        assert sorted(shown) == sorted(["hi", "0", "1", "2", "the"])
+        await stage.customer_reads("answer 2")
+        got = [one.text for one in stage.customer.received]
+        assert got == ["on its way", "answer 0", "answer 1", "answer 2"]
+
+
+def filled(disk: Path) -> Path:
+    """To the last byte, whatever somebody else writes meanwhile."""
+    free, ballast = os.statvfs(disk), disk / "ballast"
+    with suppress(OSError):
+        ballast.write_bytes(b"x" * (free.f_bavail * free.f_frsize))
+    return ballast
 
 
 def test_a_clock_that_goes_forward_gives_nothing_up_that_was_hardly_tried() -> None:

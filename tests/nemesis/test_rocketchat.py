@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from datetime import datetime
 
@@ -9,8 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config import RocketChat
+from bot.ports import Entry
+from bot.relay.places import PLACES
+from bot.sandbox.rocketchat.rest import Call
 from bot.stage import Stage, staged
 from tests.nemesis.clocks import FastClock
+from tests.nemesis.lines import SilentLine
+from tests.stories import webhooks
 
 PAGE = "<html><title>Bad gateway</title></html>"
 
@@ -124,3 +130,71 @@ async def test_a_revoked_token_is_visible_and_everything_waits_for_the_next_one(
         await stage.start()
         await stage.agent_reads("while it is revoked")
         await stage.customer_reads("written while it is revoked")
+
+
+async def test_a_line_that_falls_silent_is_given_up_and_nothing_of_it_is_missing() -> None:
+    """In real time: a sign of life is asked for after 20 seconds of silence, and waited for until 40."""
+    async with staged(start=False) as stage, SilentLine(stage.rc.url, of=b"GET /websocket").laid() as line:
+        rocketchat = stage.settings.rocketchat.model_copy(update={"url": line.url})
+        stage.settings = stage.settings.model_copy(update={"rocketchat": rocketchat})
+        room = await talking(stage)
+        await stage.agent_writes(room, "before")
+        await stage.customer_reads("before")
+        line.fall_silent()
+        began = time.monotonic()
+        for number in range(3):
+            await stage.agent_writes(room, f"into silence {number}")
+        await stage.customer.write(stage.number, "are you there?")
+        await stage.agent_reads("are you there?")
+        assert await readiness(stage) == (200, "connected"), "nobody can know yet"
+
+        await stage.wa.until(lambda: len(stage.customer.received) == 4, timeout=60)
+        assert 35 < time.monotonic() - began < 55
+        assert line.connections == 2
+        assert [one.text for one in stage.customer.received] == ["before", *(f"into silence {n}" for n in range(3))]
+        await stage.agent_writes(room, "after")
+        await stage.customer_reads("after")
+
+
+async def test_who_asks_to_wait_is_not_asked_before() -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage)
+        reset = time.time() + 4
+        busy = {"success": False, "error": "Error, too many requests. [error-too-many-requests]"}
+        headers = {"X-RateLimit-Reset": str(int(reset * 1000))}
+        stage.rc.levers.add("livechat/message", status=429, body=busy, headers=headers)
+        before = len(stage.rc.calls)
+        for number in range(3):
+            await stage.customer.write(stage.number, f"word {number}")
+        await stage.rc.until(lambda: any(call.status == 429 for call in stage.rc.calls))
+        assert [call.status for call in posted(stage, before)] == [429]
+        await stage.agent_reads("word 2")
+
+        assert time.time() >= reset
+        assert [call.status for call in posted(stage, before)] == [429, 200, 200, 200]
+        assert stage.from_customer(room) == ["hi", *(f"word {number}" for number in range(3))]
+
+
+def posted(stage: Stage, since: int) -> list[Call]:
+    return [call for call in stage.rc.calls[since:] if call.path.endswith("livechat/message")]
+
+
+async def test_what_comes_in_while_it_is_away_waits_on_the_disk_and_not_in_memory() -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage)
+        stage.rc.levers.add("/api/", times=-1, status=503)
+        people = [stage.wa.customer(f"+4917000{number:05}", name=f"Guest {number}") for number in range(150)]
+        for number in range(8):
+            words = f"{number} " + "long " * 400
+            at = int(stage.wa.now())
+            bodies = [webhooks.text(stage.number, who, words, at) for who in people]
+            for body in bodies:
+                assert await stage.wa.deliver(stage.number, body) == [200]
+            del bodies, body
+        assert stage.bot is not None
+        assert (await stage.bot.journal.counts())["waiting"] >= 1200
+        gc.collect()
+        assert sum(isinstance(one, Entry) for one in gc.get_objects()) < 3 * PLACES
+
+        stage.rc.levers.clear()
+        assert stage.from_customer(room) == ["hi"]

@@ -1,0 +1,73 @@
+"""A line between the bot and a server that can fall silent without being cut, as behind a router that forgot it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+
+class SilentLine:
+    """Passes everything on until `fall_silent`: from then on nothing passes on the connections whose first bytes hold
+    `of`, and nobody is told. New connections are as good as ever."""
+
+    def __init__(self, url: str, of: bytes) -> None:
+        parts = urlsplit(url)
+        self._target = (parts.hostname, parts.port)
+        self._of = of
+        self._open: set[asyncio.StreamWriter] = set()
+        self._told: dict[asyncio.Task[object], asyncio.Event] = {}
+        self.connections = 0
+        """With `of` in their first bytes, so far."""
+        self.url = ""
+
+    @asynccontextmanager
+    async def laid(self) -> AsyncIterator[SilentLine]:
+        listening = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        try:
+            yield self
+        finally:
+            listening.close()
+            for writer in self._open:
+                writer.transport.abort()
+            await asyncio.gather(*self._told, return_exceptions=True)
+
+    def fall_silent(self) -> None:
+        for silence in self._told.values():
+            silence.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        silence = self._told[task] = asyncio.Event()
+        theirs, ours = await asyncio.open_connection(*self._target)
+        self._open |= {writer, ours}
+        try:
+            first = await reader.read(65536)
+            ours.write(first)
+            matters = self._of in first
+            self.connections += matters
+            await asyncio.gather(
+                _pass_on(reader, ours, silence if matters else None),
+                _pass_on(theirs, writer, silence if matters else None),
+            )
+        finally:
+            self._open -= {writer, ours}
+            del self._told[task]
+            for end in (writer, ours):
+                end.transport.abort()
+                with suppress(ConnectionError):
+                    await end.wait_closed()
+
+
+async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, silence: asyncio.Event | None) -> None:
+    with suppress(ConnectionError):
+        while data := await source.read(65536):
+            if silence is not None and silence.is_set():
+                continue
+            sink.write(data)
+            await sink.drain()
+    if silence is None or not silence.is_set():  # nor is a goodbye heard through silence
+        sink.transport.abort()
