@@ -55,7 +55,7 @@ async def review(desk: Desk, answers: Answers) -> Review:
 
 async def _differences(desk: Desk, number: Number, answers: Answers) -> list[Words]:
     return [
-        Words("edit.change", {"label": Words(one.label), "value": _value(one, answers[one.name])})
+        Words("form.answer", {"label": Words(one.label), "value": _value(one, answers[one.name])})
         for one in await connect.agreed(desk, number)
         if answers.get(one.name, one.default) != one.default
     ]

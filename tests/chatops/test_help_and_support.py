@@ -24,7 +24,7 @@ async def connect(scene: Scene) -> None:
 async def test_help_shows_an_example_and_the_other_ways_in(scene: Scene) -> None:
     text = (await scene.one(f"{CALL} help")).text
 
-    assert "For example: /whatsapp-360d-cloud numbers edit +4915112345678" in text
+    assert "For example: `/whatsapp-360d-cloud numbers edit +4915112345678`" in text
     assert "`!whatsapp-360d-cloud`, mention me, or write to me in a direct message" in text
     assert "Commands are for people with one of these roles: admin, livechat-manager." in text
 
