@@ -42,6 +42,7 @@ from bot.model import (
 from bot.translations import Translate
 from bot.whatsapp.choices import answer
 from bot.whatsapp.markup import inert, inert_line
+from bot.whatsapp.raw import is_user_id
 
 LATE = 3600.0
 """Seconds after which an agent is told when a message was written. 360Dialog delivers again for up to seven days …"""
@@ -233,6 +234,8 @@ def _order(order: Order, t: Translate) -> Iterator[str]:
 
 def _number_change(change: NumberChange, t: Translate) -> str:
     old, new = _line(change.old), _line(change.new)
+    if is_user_id(change.new):  # WhatsApp makes a new one for a new phone number (Meta: business-scoped user ids)
+        return t("room.number_unknown")
     if old and new:
         return t("room.number_changed", old=old, new=new)
     if new:

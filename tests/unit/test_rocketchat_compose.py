@@ -134,6 +134,7 @@ def test_text_alone_is_the_customers_text_and_nothing_else(text: str) -> None:
         (NumberChange("", "+492"), ["new WhatsApp number: +492"]),
         (NumberChange("+491", ""), ["no longer uses", "+491"]),
         (NumberChange("", ""), ["changed their WhatsApp number"]),
+        (NumberChange("US.111", "US.222"), ["changed their WhatsApp number; the new one is not known"]),
         (Notice("request_welcome"), ["opened the chat"]),
         (Notice("product", "sku-7"), ["asks about the product sku-7"]),
         (Notice("of the future", "detail"), ["of the future detail"]),
