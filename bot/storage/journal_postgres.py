@@ -35,7 +35,7 @@ from bot.storage.journal_tables import Sealed
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING, short
 from bot.storage.secrets import Vault
-from bot.storage.waiting import first_of
+from bot.storage.waiting import PutBack, first_of
 
 if TYPE_CHECKING:
     from bot.storage.postgres import Db, Row
@@ -78,6 +78,7 @@ class PostgresJournal:
         """Lane → seq of its entry that is being worked on here."""
         self._news = asyncio.Event()
         self._next_due = 0.0
+        self._put_back = PutBack()
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         """By the short name of the key that somebody waits for."""
         self._vault = vault
@@ -317,8 +318,10 @@ class PostgresJournal:
                 nonlocal tried
                 if tried:  # the first try may have been committed without our knowing
                     await tables.give_back(db, self._bot, all_but=self._held)
-                tried = True
-                return await tables.take(db, limit, self._clock.now(), self._bot, held=self._held, shut=shut)
+                tried, now = True, self._clock.now()
+                if back := self._put_back.by(now):
+                    await tables.put_back(db, now, back)
+                return await tables.take(db, limit, now, self._bot, held=self._held, shut=shut)
 
             entries, self._next_due = await self._database.transact(work)
             self._held.update({entry.lane: entry.seq for entry in entries})

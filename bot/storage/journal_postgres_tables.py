@@ -20,6 +20,7 @@ from bot.storage import postgres_memory as memory
 from bot.storage.journal_rows import Values, entry_of, expired, new_values, plain, steps_of, steps_text, without_nul
 from bot.storage.journal_tables import MOST_EXPIRED, NEVER, Sealed, without_refused
 from bot.storage.postgres_schema import TALLY_SHARDS
+from bot.storage.waiting import FAR
 
 if TYPE_CHECKING:
     from bot.storage.postgres import Db, Row
@@ -77,8 +78,6 @@ _HOLD = """
     SELECT e.steps FROM lanes l JOIN entries e ON e.seq = l.held
     WHERE l.lane = $1 AND l.held = $2 AND l.holder = $3 AND e.state = 'waiting' FOR UPDATE
 """
-_FAR = 7200
-"""Nobody asks for a pause of so many seconds (`relay.retry.LONGEST_BELIEVED`): then a clock was put back meanwhile."""
 _OPEN = "lane <> ALL ($4) AND split_part(lane, ':', 1) <> ALL ($5)"
 TAKE = f"""
     WITH ready AS MATERIALIZED (
@@ -88,7 +87,7 @@ TAKE = f"""
         SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since <= $2 AND {_OPEN}
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), far AS MATERIALIZED (
-        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since > $2 + {_FAR} AND {_OPEN}
+        SELECT lane, since, seq FROM lanes WHERE holder IS NULL AND delayed AND since > $2 + {FAR} AND {_OPEN}
         ORDER BY since, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     ), chosen AS (
         SELECT * FROM (SELECT * FROM ready UNION ALL SELECT * FROM late UNION ALL SELECT * FROM far) AS them
@@ -101,7 +100,7 @@ NEXT_DUE = "SELECT since FROM lanes WHERE holder IS NULL AND delayed AND since >
 _ANY_DUE = f"""
     SELECT EXISTS (SELECT FROM lanes WHERE holder IS NULL AND NOT delayed)
         OR EXISTS (SELECT FROM lanes WHERE holder IS NULL AND delayed AND since <= $1)
-        OR EXISTS (SELECT FROM lanes WHERE holder IS NULL AND delayed AND since > $1 + {_FAR})
+        OR EXISTS (SELECT FROM lanes WHERE holder IS NULL AND delayed AND since > $1 + {FAR})
 """
 CONVERSATION = """
     (SELECT 0 AS rank, * FROM conversations WHERE number = $1 AND contact = $2)
@@ -138,6 +137,16 @@ async def append(db: Db, rows: Sequence[Values]) -> list[int]:
         return []
     fresh: list[Row] = await db.fetch(APPEND, *(list(column) for column in zip(*rows, strict=True)))
     return [int(row["n"]) - 1 for row in fresh]
+
+
+async def put_back(db: Db, now: float, back: float) -> None:
+    """Of several bots on one machine each notices it, so a pause may end too early: then it is asked for again."""
+    lanes = await db.fetch("SELECT lane FROM lanes WHERE delayed AND since > $1 ORDER BY lane FOR UPDATE", now)
+    names = [row["lane"] for row in lanes]
+    await db.execute("UPDATE lanes SET since = since - $2 WHERE lane = ANY ($1)", names, back)
+    await db.execute(
+        "UPDATE entries SET due = due - $2 WHERE lane = ANY ($1) AND state = 'waiting' AND due > $3", names, back, now
+    )
 
 
 async def take(

@@ -40,7 +40,7 @@ from bot.storage.journal_rows import (
 )
 from bot.storage.journal_schema import open_journal, read_journal
 from bot.storage.secrets import Vault
-from bot.storage.waiting import first_of
+from bot.storage.waiting import PutBack, first_of
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class SqliteJournal:
         """Lane → seq of its entry that is being worked on."""
         self._news = asyncio.Event()
         self._next_due = 0.0
+        self._put_back = PutBack()
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._seal = lru_cache(_REMEMBERED_TOKENS)(lambda token, _: vault.seal(token))
         self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
@@ -125,8 +126,11 @@ class SqliteJournal:
         """It may share a commit with changes, and fail with them on a full disk."""
         self._news.clear()
         held, now = frozenset(self._held), self._clock.now()
+        back = self._put_back.by(now)
 
         def take(db: sqlite3.Connection) -> tuple[list[Entry], float]:
+            if back:
+                tables.put_back(db, now, back)
             return tables.heads(db, limit, held, now, shut)
 
         def hold(taken: tuple[list[Entry], float]) -> None:

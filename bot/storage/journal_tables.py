@@ -15,6 +15,7 @@ from itertools import chain
 from bot.model import Conversation, Pair, RoomId
 from bot.ports import Entry, Step
 from bot.storage.journal_rows import Values, entry_of, expired, pair_values, steps_of, steps_text
+from bot.storage.waiting import FAR
 
 NEVER = float("inf")
 
@@ -40,8 +41,6 @@ FAR_LANES = f"""
     SELECT since, seq, lane FROM lanes WHERE delayed = 1 AND since > ? AND {_OPEN}
     ORDER BY since, seq LIMIT ?
 """
-FAR = 7200.0
-"""Nobody asks for a pause as long as this (`relay.retry.LONGEST_BELIEVED`): then the clock was put back meanwhile."""
 NEXT_DUE = "SELECT since FROM lanes WHERE delayed = 1 AND since > ? ORDER BY since LIMIT 1"
 CONVERSATION_BY = (
     "SELECT * FROM conversations WHERE number = ? AND contact = ?",
@@ -151,6 +150,12 @@ def heads(
     entries = [entry_of(db.execute("SELECT * FROM entries WHERE seq = ?", (seq,)).fetchone()) for seq in chosen]
     later = db.execute(NEXT_DUE, (now,)).fetchone()
     return entries, later["since"] if later else NEVER
+
+
+def put_back(db: sqlite3.Connection, now: float, back: float) -> None:
+    """The clock was put back by so many seconds: what waits for a moment waits no longer for it."""
+    db.execute("UPDATE entries SET due = due - ? WHERE state = 'waiting' AND due > ?", (back, now))
+    db.execute("UPDATE lanes SET since = since - ? WHERE delayed = 1 AND since > ?", (back, now))
 
 
 def progress(db: sqlite3.Connection, entry: Entry, part: int, step: Step) -> None:

@@ -145,6 +145,21 @@ async def test_a_clock_that_goes_back_makes_nothing_wait_for_the_time_that_went_
     assert {one.key for one in await journal.heads(10)} == {"a", "b"}
 
 
+async def test_a_clock_that_goes_back_a_little_lengthens_no_pause(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"), entry("b", "other", rest=90))
+    await journal.again(await take(journal, "a"), 60, "busy")
+    await journal.append(entry("behind"))
+    await nothing_due(journal)
+    clock.advance(-1800)
+    await nothing_due(journal)
+
+    clock.advance(60)
+    await journal.done(await take(journal, "a"), DONE)
+    assert await keys(journal) == ["behind"]
+    clock.advance(30)
+    assert await keys(journal) == ["b"]
+
+
 async def test_a_pause_that_was_really_asked_for_is_kept(journal: Journal, clock: ManualClock) -> None:
     await journal.append(entry("a"))
     await journal.again(await take(journal, "a"), LONGEST_BELIEVED, "busy")
