@@ -77,12 +77,15 @@ async def review(desk: Desk, answers: Answers) -> Review:
     health = await health_of(desk, key)
     _same_number(health, phone)
     known = await desk.registry.number(number_id(phone))
-    notes = [health_words(health)]
+    notes, agree = [health_words(health)], list[Words]()
     if known is not None and known.connected_at:
-        notes.append(Words("connect.again", {"phone": phone}))
+        again = Words("connect.again", {"phone": phone})
+        kept = all(answers.get(name, "") == getattr(known, name) for name in ("department", *MESSAGES))
+        (notes if kept else agree).append(again)
     now = await destination_now(desk, key)
-    agree = (Words("connect.replaces", {"address": now.shown}),) if now.who == "other" else ()
-    return Review(tuple(notes), agree)
+    if now.who == "other":
+        agree.append(Words("connect.replaces", {"address": now.shown}))
+    return Review(tuple(notes), tuple(agree))
 
 
 async def submit(desk: Desk, answers: Answers) -> Reply:
