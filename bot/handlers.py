@@ -128,6 +128,7 @@ def handlers_of(
             quotes=quotes,
             gestures=gestures,
             numbered_lists=numbered_lists,
+            clock=clock,
             t=t,
         ),
         "wa.media": media,

@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.errors import GroupMessage, NoAgentOnline, NumberGone, WrongNumber
 from bot.model import ContactId, Message, Number, NumberChange, NumberId
-from bot.ports import Entry, Journal, Outcome, Registry
+from bot.ports import Clock, Entry, Journal, Outcome, Registry
 from bot.relay.auto_messages import nobody_here
 from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
@@ -35,6 +35,7 @@ class Inbound:
         quotes: Quotes,
         gestures: Gestures,
         numbered_lists: NumberedLists,
+        clock: Clock,
         t: Translate,
     ) -> None:
         self._registry = registry
@@ -44,6 +45,7 @@ class Inbound:
         self._quotes = quotes
         self._gestures = gestures
         self._numbered_lists = numbered_lists
+        self._clock = clock
         self._t = t
 
     async def __call__(self, entry: Entry) -> Outcome:
@@ -110,7 +112,7 @@ class Inbound:
             number,
             message.sender,
             visitor_name(message.sender, self._t),
-            quoted + as_lines(message, self._t, received_at=entry.first_at),
+            quoted + as_lines(message, self._t, received_at=entry.first_at, shown_at=self._clock.now()),
             partial(message_id, number.id, message.id),
         )
         return Shown(conversation, room, message_id(number.id, message.id))

@@ -113,18 +113,19 @@ class InboundMedia:
         self._workspace = workspace
         self._conversations = conversations
         self._source = MediaSource(whatsapp, spool, clock, app)
+        self._clock = clock
         self._app = app
         self._t = t
 
     async def show(self, entry: Entry, number: Number, message: Message, media: Media, quoted: str = "") -> Shown:
         """In the message's place: the file, or a line instead of it. `quoted` stands in front of either."""
-        words = quoted + as_lines(message, self._t, received_at=entry.first_at)
+        words = quoted + self._words(entry, message)
         if media.problem:
             return await self._line(entry, number, message, words)
         if not media.media_id:  # nothing to ask WhatsApp for
             return await self._line(entry, number, message, words, self._missing(NotFound("no media id")))
         try:
-            beside = quoted + beside_file(message, self._t, entry.first_at)
+            beside = quoted + beside_file(message, self._t, entry.first_at, self._clock.now())
             return await self._file(entry, number, message, media, beside)
         except FileRefused as refused:
             return await self._line(entry, number, message, words, self._missing(refused))
@@ -154,7 +155,7 @@ class InboundMedia:
             error = failed.error if isinstance(failed, FetchFailed) else failed
             if isinstance(error, _MAY_HEAL):
                 raise error from None
-            words = as_lines(message, self._t, received_at=entry.first_at)
+            words = self._words(entry, message)
             shown = await self._line(entry, number, message, words, self._missing(error), part=_AT_LAST)
         pair = pair_of(entry, number, message, shown)
         return Outcome({"room": shown.room, "message": shown.message}, pairs=(pair,))
@@ -195,6 +196,9 @@ class InboundMedia:
                 if _is_it(raw, media, mark) and not await self._journal.pairs_of_message(id):
                     return room, id
         return None
+
+    def _words(self, entry: Entry, message: Message) -> str:
+        return as_lines(message, self._t, received_at=entry.first_at, shown_at=self._clock.now())
 
     # --- the line instead of it ---------------------------------------------------------------------------------------
 

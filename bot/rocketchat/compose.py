@@ -45,7 +45,8 @@ from bot.whatsapp.markup import inert, inert_line
 from bot.whatsapp.raw import is_user_id
 
 LATE = 3600.0
-"""Seconds after which an agent is told when a message was written. 360Dialog delivers again for up to seven days …"""
+"""Seconds after which an agent is told when a message was written, or when it came to us and had to wait here.
+360Dialog delivers again for up to seven days …"""
 REPLAY = 8 * 86400.0
 """… so what is older than this is no delivery but somebody's replay, and its age says nothing."""
 _NOTICE_ID = re.compile(r"bot[0-9a-f]{32}")
@@ -106,30 +107,38 @@ def visitor_name(sender: Sender, t: Translate) -> str:
     )
 
 
-def as_lines(message: Message, t: Translate, *, received_at: float) -> str:
-    """The whole message as markdown, never empty. Text alone is the customer's text and nothing else."""
-    lines = _circumstances(message, t, received_at)
+def as_lines(message: Message, t: Translate, *, received_at: float, shown_at: float = 0.0) -> str:
+    """The whole message as markdown, never empty. Text alone is the customer's text and nothing else.
+
+    Moments are unix seconds; `shown_at` 0: at once. Rocket.Chat stamps what a customer wrote with the moment at which
+    it is posted."""
+    lines = _circumstances(message, t, received_at, shown_at)
     for part in message.parts:
         lines += part_lines(part, t)
     return "\n".join(lines) if any(line.strip() for line in lines) else t("room.blank")
 
 
-def beside_file(message: Message, t: Translate, received_at: float) -> str:
+def beside_file(message: Message, t: Translate, received_at: float, shown_at: float = 0.0) -> str:
     """The words that go with a file that is shown itself; often none."""
     captions = [inert(part.caption) for part in message.parts if isinstance(part, Media)]
-    return "\n".join(line for line in (*_circumstances(message, t, received_at), *captions) if line.strip())
+    return "\n".join(line for line in (*_circumstances(message, t, received_at, shown_at), *captions) if line.strip())
 
 
-def _circumstances(message: Message, t: Translate, received_at: float) -> list[str]:
+def _circumstances(message: Message, t: Translate, received_at: float, shown_at: float) -> list[str]:
     lines = []
     if LATE < received_at - message.at < REPLAY:
-        when = datetime.fromtimestamp(message.at, UTC).strftime("%Y-%m-%d %H:%M")
-        lines.append(t("room.late", when=when))
+        lines.append(t("room.late", when=_minute(message.at)))
+    elif shown_at - received_at > LATE:
+        lines.append(t("room.kept", when=_minute(received_at)))
     if message.forwarded:
         lines.append(t("room.forwarded_often" if message.forwarded_often else "room.forwarded"))
     if message.referral:
         lines += _referral(message.referral, t)
     return lines
+
+
+def _minute(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def part_lines(part: Part, t: Translate) -> list[str]:

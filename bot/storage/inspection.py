@@ -25,7 +25,7 @@ from bot.storage.files import StorageError
 from bot.storage.journal_sqlite import FILE
 from bot.storage.postgres import without_password
 from bot.storage.registry import TinyRegistry
-from bot.storage.registry_documents import number_of, opened
+from bot.storage.registry_documents import number_of, opened, present
 from bot.storage.secrets import Vault
 
 REGISTRY = "registry.json"
@@ -177,7 +177,7 @@ async def _postgres(url: str, vault: Vault | None) -> Inspected:
         format=version,
         waiting=int(tally["waiting"] or 0) if tally else 0,
         dead=int(tally["dead"] or 0) if tally else 0,
-        numbers=tuple(number_of(document) for kind, document in read if kind == "number"),
+        numbers=tuple(present(number_of(document) for kind, document in read if kind == "number")),
         facts={str(document["name"]): str(document["value"]) for kind, document in read if kind == "fact"},
         heard=_newest(recent),
     )

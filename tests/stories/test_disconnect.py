@@ -1,6 +1,7 @@
 """A number is disconnected while 360Dialog goes on delivering to it, and is perhaps connected again."""
 
 from bot.stage import Stage, staged
+from tests.nemesis.clocks import FastClock
 
 DISCONNECT = "!whatsapp-360d-cloud numbers disconnect"
 
@@ -33,6 +34,23 @@ async def test_what_comes_in_meanwhile_is_told_once_and_shown_in_order_when_the_
         assert dict(stage.number.webhook or {}) == address
         await stage.agent_writes(room, "yes!")
         await stage.customer_reads("yes!")
+
+
+async def test_what_waited_for_days_says_when_it_arrived() -> None:
+    async with staged(start=False) as stage:
+        clock = FastClock()
+        await stage.start(clock)
+        await stage.connect()
+        await disconnect(stage)
+        await stage.customer.write(stage.number, "anybody there?")
+        await stage.rc.until(lambda: told(stage, "still write to"))
+        clock.jump(2 * 86400)
+
+        await stage.connect()
+
+        room = await stage.agent_reads("anybody there?")
+        [shown] = stage.from_customer(room)
+        assert shown.startswith("_Arrived ") and shown.endswith("shown only now:_\nanybody there?")
 
 
 async def test_a_number_whose_return_fails_keeps_what_comes_in() -> None:

@@ -179,6 +179,15 @@ def test_a_message_in_time_or_from_a_replay_says_nothing_about_it(late: float) -
     assert as_lines(message(Text("hi")), T, received_at=AT + late) == "hi"
 
 
+def test_what_had_to_wait_here_says_when_it_arrived() -> None:
+    first, last = as_lines(message(Text("hi")), T, received_at=AT + 1, shown_at=AT + 4000).split("\n")
+
+    assert first.startswith("_Arrived 20") and first.endswith(" UTC, shown only now:_")
+    assert last == "hi"
+    assert as_lines(message(Text("hi")), T, received_at=AT + 1, shown_at=AT + 60) == "hi"
+    assert "delivered late by WhatsApp" in as_lines(message(Text("hi")), T, received_at=AT + 7200, shown_at=AT + 20_000)
+
+
 cards = st.builds(ContactCard, st.text(), st.tuples(st.builds(Labelled, st.text(), st.text())))
 parts = st.one_of(
     st.builds(Text, st.text()),
