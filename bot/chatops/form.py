@@ -290,6 +290,8 @@ class FormSession:
     said: Reply | None = None
     problem: Words | None = None
     """Why the last attempt failed."""
+    posted: str = ""
+    """Names the page that was sent to do it: the same page sent twice is told from another."""
 
     @property
     def filled(self) -> dict[str, str]:
@@ -335,6 +337,7 @@ class FormSession:
             "heard": self.heard,
             "said": self.said.document() if self.said else None,
             "problem": words_document(self.problem) if self.problem else None,
+            "posted": self.posted,
         }
 
     @classmethod

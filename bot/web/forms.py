@@ -8,6 +8,7 @@ person's commands. The page waits a while for its result; the chat gets it in an
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -139,7 +140,9 @@ class Forms:
                 session = answer
         if session.state == "open":
             return await self._went_on_in_chat(session)
-        return await self._result(request, form, session)
+        result = await self._result(request, form, session)
+        another = session.state in ("submitted", "done") and session.posted != _name_of(posted, ticket)
+        return self._message("page.used", 410) if another else result
 
     async def _act(
         self, request: web.Request, form: Form, session: FormSession, posted: Posted
@@ -183,7 +186,8 @@ class Forms:
         if review.asks and posted.texts.get(AGREED) != review.digest:
             return self._agree(request, form, fields, session, review)
         submitted = replace(session, state="submitted", asking=AT_SUMMARY, on_page=False, shown=review.digest)
-        return await self._stored(replace(submitted, submission=_key(submitted)))
+        name = _name_of(posted, request.match_info["ticket"])
+        return await self._stored(replace(submitted, submission=_key(submitted), posted=name))
 
     async def _read(
         self, desk: Desk, form: Form, fields: Sequence[Field], session: FormSession, posted: Posted
@@ -337,6 +341,11 @@ class Forms:
 def _is_saved(session: FormSession, field: Field) -> bool:
     """What the page does not show again although it was given."""
     return bool(session.secrets.get(field.name)) or (field.kind == "file" and session.is_answered(field))
+
+
+def _name_of(posted: Posted, ticket: str) -> str:
+    """Of a page as it was sent; without the ticket nothing can be learned from it."""
+    return hmac.new(ticket.encode(), json.dumps(sorted(posted.texts.items())).encode(), "sha256").hexdigest()
 
 
 def _key(session: FormSession) -> str:

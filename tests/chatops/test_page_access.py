@@ -45,6 +45,19 @@ async def test_a_page_that_is_open_may_be_sent_for_half_an_hour(scene: Scene, br
     assert "expired" in over.text
 
 
+async def test_another_tab_with_other_answers_is_not_told_that_they_were_taken(scene: Scene, browser: Browser) -> None:
+    address, page = await opened(scene, browser)
+    await browser.submit(address, page, **FILLED)
+
+    other = await browser.submit(address, page, **{**FILLED, "welcome_message": "Something else"})
+    left = await browser.submit(address, page, "Cancel", **FILLED)
+
+    for told in (other, left):
+        assert told.status == 410
+        assert "The form was sent already" in told.text
+    assert "is now connected" in (await browser.submit(address, page, **FILLED)).text, "the same, sent twice"
+
+
 async def test_looking_at_a_page_uses_nothing_up(scene: Scene, browser: Browser) -> None:
     """A chat server fetches addresses for previews."""
     address, page = await opened(scene, browser)

@@ -296,7 +296,7 @@ async def test_a_form_that_was_stored_and_not_queued_is_queued_when_sent_again(s
 
     quiet.clock.hurry = False
     async with working(quiet):
-        assert "is now connected" in (await quiet.submit(address, page)).text
+        assert "is now connected" in (await quiet.submit(address, page, **FILLED)).text
 
 
 async def test_the_stored_form_holds_neither_ticket_nor_key(scene: Scene, browser: Browser) -> None:
