@@ -19,7 +19,7 @@ PARTS: dict[str, Part] = {
     "storage": lambda quick: (
         storage.rows(100_000, waiting=10_000) if quick else storage.rows(1_000_000, waiting=100_000)
     ),
-    "memory": lambda quick: storage.memory(people=500 if quick else 10_000, messages=2_000 if quick else 50_000),
+    "memory": lambda quick: storage.memory(people=500 if quick else 2_000, messages=2_000 if quick else 50_000),
 }
 
 

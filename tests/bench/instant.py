@@ -4,8 +4,8 @@
 After `POST /bench/begin` it answers what the road of a message asks for by itself, in the words that it has learned:
 a simulator checks every message and keeps it, which costs more than carrying it. It prints the ports of the two.
 
-    GET /bench/counts    so far: {"posts", "sends"} messages into Rocket.Chat and to WhatsApp, {"rocketchat",
-                         "dialog360"} POSTs of any kind, {"marks"} reactions, {"refused"} statuses that were not taken
+    GET /bench/counts    so far: {"posts", "sends"} messages into Rocket.Chat and to WhatsApp, {"marks"} reactions,
+                         {"rocketchat", "dialog360"} POSTs of any kind but reactions, {"refused"} statuses not taken
     POST /bench/agents   {"count", "statuses"}: an agent writes so many messages, in turn in every room that an agent
                          has written in before; `statuses`: each is sent, delivered and read, as webhooks tell
 """
@@ -79,6 +79,7 @@ class Instant:
 
     async def _react(self, _: web.Request) -> web.Response:
         self.counts["marks"] += 1
+        self.counts["rocketchat"] -= 1
         return _said({"success": True})
 
     async def _send(self, request: web.Request) -> web.Response:
