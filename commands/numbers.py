@@ -11,7 +11,7 @@ from bot.chatops.form import Answers, Form, Opening, Review, explain
 from bot.errors import BotError, KeyInvalid
 from bot.model import DAYS_KEPT, Number, NumberId
 from commands.dialog360 import Destination, connected, destination, health_words, number_id, quality_words
-from commands.edit import EDIT, RECONNECT, nothing, the_number
+from commands.edit import EDIT, RECONNECT, SHOW, nothing, the_number
 
 _PAGE = 10
 CONNECT = Press(Words("account.connect"), typed("connect"))
@@ -25,16 +25,21 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply | Opening:
             return await _list(desk, int(page))
         case [] | ["list"]:
             return await _list(desk, 1)
-    return Reply("numbers.usage", buttons=(Press(Words("connect.show_numbers"), typed("numbers")),))
+    return Reply("numbers.usage", buttons=(SHOW,))
 
 
 async def _about_one(desk: Desk, what: str, phone: str) -> Reply | Opening:
     numbers = await connected(desk)
     if not phone and len(numbers) > 1:
-        return Reply("numbers.which", {"example": f"{SLASH} numbers {what} {numbers[0].phone}"})
+        buttons = tuple(
+            Press(Words(f"numbers.{what}", {"phone": one.phone}), typed("numbers", what, one.phone))
+            for one in numbers[:_PAGE]
+        )
+        return Reply("numbers.which", {"example": f"{SLASH} numbers {what} {numbers[0].phone}"}, buttons=buttons)
     id = number_id(phone) if phone else next((number.id for number in numbers), NumberId(""))
     if id not in {number.id for number in numbers}:
-        return Reply("numbers.not_connected", {"phone": phone}) if phone else Reply("numbers.empty", buttons=(CONNECT,))
+        unknown = Reply("numbers.not_connected", {"phone": phone}, buttons=(SHOW,))
+        return unknown if phone else Reply("numbers.empty", buttons=(CONNECT,))
     return Opening(_FORMS[what], {"number": id})
 
 

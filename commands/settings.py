@@ -58,7 +58,7 @@ def _known(desk: Desk, typed_name: str) -> str:
         return name
     near = difflib.get_close_matches(name, desk.settings.values, n=1)
     key = "settings.unknown_near" if near else "settings.unknown"
-    raise Invalid(key, name=typed_name[:60], near=near[0] if near else "")
+    raise Invalid(key, name=typed_name[:60], near=near[0] if near else "", all=f"{SLASH} settings list")
 
 
 # --- one by one -----------------------------------------------------------------------------------------------------

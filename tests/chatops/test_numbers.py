@@ -41,6 +41,24 @@ async def test_a_number_shows_name_department_and_health(scene: Scene) -> None:
     assert labels(told) == [f"Edit {PHONE}", f"Disconnect {PHONE}", "Connect WhatsApp Number"]
 
 
+async def test_which_of_several_is_chosen_by_a_button(scene: Scene) -> None:
+    await connect(scene, 2)
+
+    told = await scene.one(f"{NUMBERS} disconnect")
+
+    assert labels(told) == ["Disconnect +49151123456700", "Disconnect +49151123456701"]
+    assert "Disconnect +49151123456701" in (await scene.press(told, "Disconnect +49151123456701"))[0].text
+
+
+async def test_a_number_that_is_not_connected_leads_to_those_that_are(scene: Scene) -> None:
+    await connect(scene)
+
+    told = await scene.one(f"{NUMBERS} edit +491111")
+
+    assert told.text == "+491111 is not connected."
+    assert labels(told) == ["Show numbers"]
+
+
 async def test_messages_that_go_elsewhere_are_said_and_can_be_brought_back(scene: Scene) -> None:
     await connect(scene)
     scene.whatsapp.hooks[KEY] = ("https://user:secret@other.example/hook?token=hidden", {})

@@ -99,7 +99,7 @@ async def test_every_setting_takes_what_people_write(scene: Scene, name: str, ty
         ("list_button_label", '"A label that is much too long"', "at most 20"),
         ("preferred_language", "Klingon", "Possible: ar, de, en, es, fr, hi, it, pt_BR."),
         ("list_buton_label", "x", "Did you mean “list_button_label”?"),
-        ("colour", "x", "There is no setting “colour”."),
+        ("colour", "x", "There is no setting “colour”. `/whatsapp-360d-cloud settings list` shows all of them."),
     ],
 )
 async def test_what_cannot_be_is_explained_and_changes_nothing(scene: Scene, name: str, typed: str, why: str) -> None:
