@@ -19,6 +19,8 @@ from bot.ports import Heard
 
 _QUOTE = re.compile(r"\s*\[\s?\]\(([^)\s]{1,2000})\)[ \t]*(?:\r?\n)*")
 _UPLOAD = re.compile(r"/file-upload/([^/?#]+)(?:/([^/?#]*))?")
+_LINKS = ("title_link", "image_url", "video_url", "audio_url")
+_ELSEWHERE = ("https://", "http://")
 _FAR = 253402300800.0  # year 10000: no moment of a message, and more than datetime can hold
 
 
@@ -158,42 +160,52 @@ def quoted_here(raw: Mapping[str, Any], id: MessageId) -> str:
 
 
 def _buttons(raw: Mapping[str, Any]) -> Iterator[Button]:
-    """`attachments[].actions` (8.3 ActionAttachmentButton.tsx: a press posts `msg`, or opens `url`) and the buttons of
-    `blocks` (UiKit; a press on one of a bot's quick replies posts its text)."""
+    """`attachments[].actions` (8.3 ActionAttachmentButton.tsx: a press posts `msg`, or opens `url`) and the buttons and
+    menus of `blocks` (UiKit; a press on one of a bot's quick replies posts its text)."""
     for item in _dicts(raw.get("attachments")):
         for action in _dicts(item.get("actions")) if not item.get("message_link") else ():
             label = clean(action.get("text")).strip() or clean(action.get("msg")).strip()
             if label and action.get("type", "button") == "button":
                 yield Button(label, clean(action.get("msg")).strip() or label, clean(action.get("url")).strip())
     for block in _dicts(raw.get("blocks")):
-        for element in _dicts(block.get("elements")) if block.get("type") == "actions" else ():
-            inner = element.get("text")
-            label = clean(inner.get("text") if isinstance(inner, dict) else inner).strip()
-            if label and element.get("type") == "button":
+        inside = block.get("elements") if block.get("type") == "actions" else [block.get("accessory")]
+        for element in _dicts(inside):
+            if element.get("type") == "button" and (label := _label(element)):
                 yield Button(label, label, clean(element.get("url")).strip())
+            elif str(element.get("type")).endswith("_select"):
+                options = map(_label, _dicts(element.get("options")))
+                yield from (Button(label, label, "") for label in options if label)
+
+
+def _label(element: Mapping[str, Any]) -> str:
+    inner = element.get("text")
+    return clean(inner.get("text") if isinstance(inner, dict) else inner).strip()
 
 
 # --- files and other things beside the text -------------------------------------------------------------------------
 
 
 def _words_beside(raw: Mapping[str, Any], text: str) -> Iterator[str]:
-    """Captions of files, texts of attachments, and, when there is nothing else, of blocks. Never those of quotes."""
+    """Captions of files, texts and links of attachments, and, when there is nothing else, of blocks. Never those of
+    quotes. What a bot shows from elsewhere (`image_url` of another host) is no upload, so its link is all there is."""
     said = {text}
     for item in _dicts(raw.get("attachments")):
         if item.get("message_link"):
             continue
-        names = ("description",) if _upload(item) else ("pretext", "title", "text")
-        for words in (clean(item.get(name)) for name in names):
-            if words.strip() and words not in said:
+        names = ("description",) if _upload(item) else ("pretext", "title", "text", *_LINKS)
+        for name in names:
+            words = clean(item.get(name))
+            if words.strip() and words not in said and (name not in _LINKS or words.startswith(_ELSEWHERE)):
                 said.add(words)
                 yield words
     if not "".join(said).strip():
         for block in _dicts(raw.get("blocks")):
             for holder in (block, *_dicts(block.get("fields")), *_dicts(block.get("elements"))):
-                inner = holder.get("text")
-                words = clean(inner.get("text") if isinstance(inner, dict) else inner)
-                if words.strip() and holder.get("type") not in ("button", "actions"):
+                if (words := _label(holder)) and holder.get("type") not in ("button", "actions"):
                     yield words
+                if holder.get("type") == "image":
+                    shown = (clean(holder.get(name)).strip() for name in ("altText", "imageUrl"))
+                    yield from (one for one in shown if one)
 
 
 def _files(raw: Mapping[str, Any]) -> Iterator[FileRef]:

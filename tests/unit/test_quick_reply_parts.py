@@ -53,6 +53,18 @@ def test_buttons_inside_a_quote_are_not_this_messages_own() -> None:
     assert message is not None and message.buttons == ()
 
 
+def test_menus_and_buttons_beside_a_section_are_quick_replies() -> None:
+    options = [{"text": {"type": "plain_text", "text": name}, "value": name} for name in ("One", "Two", " ")]
+    menu = {"type": "static_select", "options": options}
+    beside = {"type": "button", "text": {"type": "plain_text", "text": "Three"}}
+    section = {"type": "section", "text": {"text": "Pick"}, "accessory": beside}
+    message = chat_message(raw(blocks=[{"type": "actions", "elements": [menu]}, section]))
+
+    assert message is not None
+    assert [button.label for button in message.buttons] == ["One", "Two", "Three"]
+    assert message.text == "Pick"
+
+
 @given(JSON, JSON)
 def test_no_shape_of_attachments_or_blocks_raises(attachments: Any, blocks: Any) -> None:
     message = chat_message(raw(attachments=attachments, blocks=blocks))

@@ -131,6 +131,18 @@ def test_words_of_attachments_and_blocks_of_other_bots_are_not_lost() -> None:
     assert block is not None and block.text == "Pick one"
 
 
+def test_what_a_bot_shows_from_elsewhere_is_sent_as_its_link() -> None:
+    """It is no upload, so nothing but the link can be passed on; without it the customer gets less than agents see."""
+    picture = {"title": "Map", "title_link": "https://e.example/map", "image_url": "https://e.example/map.png"}
+    card = message(msg="", attachments=[picture, {"image_url": "/avatar/x"}, {"audio_url": "javascript:alert(1)"}])
+    read = chat_message(card)
+    assert read is not None and read.text == "Map\nhttps://e.example/map\nhttps://e.example/map.png"
+    assert is_for_customer(message(msg="", attachments=[{"image_url": "https://e.example/map.png"}]), BOT)
+    image = {"type": "image", "imageUrl": "https://e.example/i.png", "altText": "a map"}
+    block = chat_message(message(msg="", blocks=[image]))
+    assert block is not None and block.text == "a map\nhttps://e.example/i.png"
+
+
 def test_an_agents_text_file_and_block_are_for_the_customer() -> None:
     assert is_for_customer(message(), BOT)
     assert is_for_customer(message(**IMAGE), BOT)
