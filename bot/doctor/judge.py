@@ -233,7 +233,7 @@ def _number(number: NumberFacts) -> Finding:
         return _hint(check, "number_limited", phone=phone, said=problems)
     if health.quality == "RED":
         return _hint(check, "number_quality", phone=phone)
-    return _fine(check, "number_ok", phone=phone, quality=health.quality or "?")
+    return _fine(check, "number_medium" if health.quality == "YELLOW" else "number_ok", phone=phone)
 
 
 def _hook(number: NumberFacts) -> Iterator[Finding]:

@@ -133,6 +133,12 @@ HINTS: dict[str, Facts] = {
 }  # fmt: skip
 
 
+def test_a_medium_quality_is_fine_and_said() -> None:
+    found = judge(number(health=Health("AVAILABLE", quality="YELLOW")))
+
+    assert "doctor.number_medium" in [one.says for one in found if one.verdict == "fine"]
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_problem_is_found_alone_and_says_what_to_do(name: str) -> None:
     found = bad(PROBLEMS[name])
