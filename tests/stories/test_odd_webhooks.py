@@ -95,7 +95,7 @@ async def test_a_new_user_id_is_told_in_the_conversation_of_the_old_one() -> Non
         changed = {key: part for key, part in whole.items() if key != "from"}
         await stage.wa.deliver(stage.number, body(value(stage, changed)))
         await stage.rc.until(lambda: len(stage.from_customer(room)) == 2)
-        assert "MX.0987654321" in stage.from_customer(room)[1]
+        assert "changed their WhatsApp number" in stage.from_customer(room)[1]
 
 
 async def test_an_echo_under_the_key_of_messages_is_no_customer() -> None:
