@@ -17,7 +17,7 @@ from bot.ports import Entry, Journal, Outcome
 from bot.relay.echoes import Echoes
 from bot.relay.notices import SETUP, notice
 from bot.relay.templates import Templates
-from bot.whatsapp import parse
+from bot.whatsapp import account_news, parse
 from bot.whatsapp.markup import inert_line
 from bot.whatsapp.raw import identity, items, obj, text
 
@@ -46,12 +46,12 @@ class Events:
             told = notice(f"history:{entry.source}", SETUP, "notice.history", number=f"+{entry.source}")
             await self._journal.append(told)
             return Outcome({"what": what, "told": "setup channel"})
-        elif what == "error":
+        if said := detail if what == "error" else account_news.trouble(entry.body):
             day = int(entry.first_at) // 86400
             await self._journal.append(
                 notice(
-                    f"account:{entry.source}:{detail}:{day}", SETUP, "notice.account_error",
-                    number=f"+{entry.source}", said=detail,
+                    f"account:{entry.source}:{said}:{day}", SETUP, "notice.account_error",
+                    number=f"+{entry.source}", said=inert_line(said, 300),
                 )
             )  # fmt: skip
             return Outcome({"what": what, "told": "setup channel"})

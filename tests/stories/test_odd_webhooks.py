@@ -184,3 +184,20 @@ async def test_a_business_that_shares_no_earlier_chats_knows_that_itself() -> No
         await stage.customer.write(stage.number, "new")
         await stage.agent_reads("new")
         assert not any("earlier chats" in one["msg"] for one in stage.from_bot(stage.setup_room))
+
+
+async def test_bad_news_of_the_account_is_told_once_where_administrators_read() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        news = {"event": "DISABLED", "message_template_name": "promo", "message_template_language": "en"}
+        for _ in range(2):
+            await stage.wa.deliver(stage.number, body(news, "message_template_status_update"))
+            await stage.wa.deliver(stage.number, body({"event": "DISABLED_UPDATE"}, "account_update"))
+
+        def told() -> list[str]:
+            return [one["msg"] for one in stage.from_bot(stage.setup_room) if "reports a problem" in one["msg"]]
+
+        await stage.rc.until(lambda: len(told()) == 2)
+        await stage.customer.write(stage.number, "hi")
+        await stage.agent_reads("hi")
+        assert [stage.number.phone in one and "DISABLED" in one for one in told()] == [True, True]
