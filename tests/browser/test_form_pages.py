@@ -93,6 +93,7 @@ async def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(
 
     assert await page.title() == "Error: Connect WhatsApp Number"
     assert await page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    assert await page.evaluate("document.querySelector('[role=alert] a').getBoundingClientRect().height") >= 24
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "phone_number"
