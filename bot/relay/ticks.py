@@ -9,7 +9,8 @@ restart in the middle leaves nothing behind. A message that went out in several 
 Only the message's author side is marked: `rc:` entries, not templates or what the bot writes. `shouldReact` and its
 traps, and who may react: Rocket.Chat 8.3 app/reactions/server/setReaction.ts (access to the room suffices; a closed
 conversation is no hindrance). Each emoji has the same name in both of its lists (8.3
-app/emoji-emojione/lib/emojiPicker.ts; since 8.8 app/emoji-native, names of emojibase).
+app/emoji-emojione/lib/emojiPicker.ts; later app/emoji-native, names of milesj/emojibase
+packages/data/en/shortcodes/emojibase.raw.json); a mailbox, for one, has not.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bot.ports import Clock, Entry, Journal, Outcome
 from bot.relay.own_reactions import OwnReactions
 from bot.whatsapp.short_codes import codes
 
-MARKS: Mapping[str, str] = {"sent": "📤", "delivered": "📬", "read": "👀", "failed": "❌"}
+MARKS: Mapping[str, str] = {"sent": "📤", "delivered": "📥", "read": "👀", "failed": "❌"}
 _CODES = {state: frozenset(codes(mark)) for state, mark in MARKS.items()}
 TICKS = frozenset().union(*_CODES.values())
 """Short codes that, on an agent's message, are the bot's and say what became of it."""

@@ -9,7 +9,7 @@ from typing import Any
 from bot.stage import Stage, staged
 from tests.nemesis.clocks import FastClock
 
-SENT, DELIVERED, READ, FAILED = ":outbox_tray:", ":mailbox_with_mail:", ":eyes:", ":x:"
+SENT, DELIVERED, READ, FAILED = ":outbox_tray:", ":inbox_tray:", ":eyes:", ":x:"
 
 
 def reactions(stage: Stage, id: str) -> dict[str, list[str]]:

@@ -47,6 +47,11 @@ def test_the_order_in_which_statuses_come_changes_nothing(one: list[str], other:
     assert of_parts(parts) == "delivered"
 
 
+def test_the_first_name_that_is_tried_is_in_both_lists_of_rocketchat() -> None:
+    """emojione (8.3) and emojibase (later) have each of these."""
+    assert [codes(mark)[0] for mark in MARKS.values()] == [":outbox_tray:", ":inbox_tray:", ":eyes:", ":x:"]
+
+
 def test_each_state_has_a_mark_of_its_own_that_reads_back() -> None:
     assert [to_unicode(codes(mark)[0]) for mark in MARKS.values()] == list(MARKS.values())
     assert sum(len(codes(mark)) for mark in MARKS.values()) == len(TICKS)
