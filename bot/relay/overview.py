@@ -26,6 +26,10 @@ _WAYS: Mapping[Kind, Way] = {
 }  # fmt: skip
 
 
+_ASIDE: tuple[Kind, ...] = ("tick", "late")
+"""Nobody waits for these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """The connection to Rocket.Chat. Unix seconds; 0: never so far."""
@@ -77,7 +81,7 @@ class Overview:
         if asking is not None and asking.state == "waiting" and (its := backlog.get(asking.entry.kind)):
             backlog[asking.entry.kind] = replace(its, waiting=its.waiting - 1)
         for kind, one in backlog.items():
-            if not one.waiting:
+            if not one.waiting or kind in _ASIDE:
                 continue
             way = _WAYS.get(kind, "other")
             so_far = waits.get(way, Backlog(0, one.oldest))

@@ -84,6 +84,7 @@ async def test_what_waits_is_counted_by_direction_with_its_age(
     scene: Scene, journal: Journal, seconds: int, age: str
 ) -> None:
     await journal.append(Entry("wa:1", "in:1", "wa.message", {}), wrote("m1"), Entry("st:1", "st:1", "wa.status", {}))
+    await journal.append(Entry("tick:1", "tick:1", "tick", {}), Entry("late:1", "late:1", "late", {}))
     scene.clock.time += seconds
 
     text = (await scene.one(CALL)).text
