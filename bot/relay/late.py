@@ -1,10 +1,10 @@
 """An agent's message that has not gone out for minutes: the agent is told once an outage, and again when it is over.
 
-The first failure of a message leaves a watch that rests for `LATE` seconds. If the message still waits by then, the
-agent is told, and the watch looks on until nothing of that conversation is late any more. It is an entry like any
-other, and each notice has its key, so neither a restart nor a clock that jumps says anything twice; watches of later
-messages of the conversation wait behind the first one's. What comes of a message in the end (refused, or given up after
-a day) is told by whoever finds that out.
+A message that fails for a minute, or will not be tried again before, leaves a watch that rests until the message is
+`LATE` seconds old. If it still waits by then, the agent is told, and the watch looks on until nothing of that
+conversation is late any more. It is an entry like any other, and each notice has its key, so neither a restart nor a
+clock that jumps says anything twice; watches of later messages of the conversation wait behind the first one's. What
+comes of a message in the end (refused, or given up after a day) is told by whoever finds that out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bot.ports import Clock, Entry, Handler, Journal, Outcome
 from bot.relay.notices import notice, of_late
 
 LATE = 180.0
+_A_WHILE = 60.0
 _LOOK = 20.0
 
 
@@ -31,10 +32,10 @@ class Late:
         async def watched(entry: Entry) -> Outcome:
             try:
                 return await handler(entry)
-            except Busy:
-                room = entry.body["message"]["rid"]
-                watch = Entry(f"late:{entry.key}", f"late:{room}", "late", {"of": entry.key, "room": room}, rest=LATE)
-                await self._journal.append(watch)
+            except Busy as error:
+                age = self._clock.now() - entry.first_at
+                if age + (error.after or 0.0) >= _A_WHILE:
+                    await self._journal.append(_watch(entry, rest=max(_A_WHILE, LATE - age)))
                 raise
 
         return watched
@@ -57,3 +58,8 @@ class Late:
         if waits is None or waits.kind != "rc.message":
             return False
         return waits.tries > 0 or self._clock.now() - waits.first_at > LATE
+
+
+def _watch(entry: Entry, rest: float) -> Entry:
+    room = entry.body["message"]["rid"]
+    return Entry(f"late:{entry.key}", f"late:{room}", "late", {"of": entry.key, "room": room}, rest=min(rest, LATE))

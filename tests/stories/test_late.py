@@ -68,9 +68,10 @@ async def test_the_next_outage_is_told_anew_and_a_short_one_not_at_all() -> None
         before = told(stage, room)
         assert len(before) == 4
         stage.wa.levers.add("/messages", times=2, status=429, body=BUSY)
-        await stage.agent_writes(room, "a hiccup")
+        sent = await stage.agent_writes(room, "a hiccup")
         await stage.customer_reads("a hiccup")
         assert stage.bot is not None
+        assert await stage.bot.journal.find(f"late:rc:{sent['_id']}") is None
         journal = stage.bot.journal
         while (await journal.counts())["waiting"]:
             await journal.wait(0.05)
@@ -90,6 +91,20 @@ async def test_a_clock_that_jumps_says_nothing_twice_and_delays_nothing(jump: fl
         await stage.customer_reads("hello")
         await stage.rc.until(lambda: len(told(stage, room)) == 2, timeout=40)
         assert told(stage, room)[1] == "What had waited has now been handed to WhatsApp."
+
+
+async def test_a_server_that_asks_for_a_long_pause_is_no_reason_to_tell_late() -> None:
+    async with staged(start=False) as stage:
+        clock = FastClock(speed=60)
+        room = await talking(stage, clock)
+        stage.wa.levers.add("/messages", status=429, body=BUSY, headers={"Retry-After": "1200"})
+        began = clock.now()
+        await stage.agent_writes(room, "hello")
+        await stage.rc.until(lambda: told(stage, room), timeout=30)
+        assert 170 < clock.now() - began < 600
+        assert not stage.customer.received
+        await stage.rc.until(lambda: len(told(stage, room)) == 2, timeout=40)
+        assert [one.text for one in stage.customer.received] == ["hello"]
 
 
 async def test_what_is_refused_in_the_end_is_told_as_that_and_not_as_handed_over() -> None:
