@@ -58,8 +58,8 @@ async def opened(
     journal: Journal, workspace: Workspace, number: Number, conversation: Conversation, *, room: RoomId, department: str
 ) -> None:
     """What is said when a room has just been opened in this department (empty: in none). Repeatable."""
-    await _show_what_was_said(journal, number, conversation, room)
     waited = await greet(journal, number, conversation, room)
+    await _show_what_was_said(journal, number, conversation, room)
     if waited or not number.offline_message:
         return
     try:

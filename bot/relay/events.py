@@ -1,10 +1,10 @@
 """Webhook items that are neither a message nor a status: calls, echoes of the phone app, account news, unknown JSON.
 
-Each is recorded with a word for what it was. A call, an account error, and a customer who stops or resumes marketing
-messages are told to people; what the business wrote on its phone is shown (see `echoes`); a change of a template makes
-the kept lists outdated; nothing here ever opens a conversation. Earlier chats that the phone app shares (Meta: webhook
-`history`, up to 180 days of them) are not taken over: each would call an agent for something old. That is said once for
-each number.
+Each is recorded with a word for what it was. A call, bad news of the account, and a customer who stops or resumes
+marketing messages are told to people; what the business wrote on its phone is shown (see `echoes`); a change of a
+template makes the kept lists outdated; nothing here ever opens a conversation. Earlier chats that the phone app shares
+(Meta: webhook `history`, up to 180 days of them) are not taken over: each would call an agent for something old. That
+is said once for each number.
 """
 
 from __future__ import annotations
