@@ -162,6 +162,8 @@ class GroupCommit:
                 else:
                     [wish.result] = wish.operation(self._db, [wish.item])
             except Exception as error:
+                if not self._db.in_transaction:
+                    raise  # a full disk may make SQLite undo all of it (sqlite.org/lang_transaction.html)
                 self._db.execute("ROLLBACK TO one")
                 wish.error = _named(error, self._path)
             self._db.execute("RELEASE one")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.files import StorageError
+from bot.storage.files import DiskFull, StorageError
 from bot.storage.group_commit import GroupCommit
 
 
@@ -88,3 +88,12 @@ async def test_what_is_told_after_a_commit_is_told_once_though_it_was_done_twice
 
     await asyncio.gather(*asked, broken, return_exceptions=True)
     assert told == [1, 2]
+
+
+async def test_a_disk_that_is_full_in_the_midst_of_a_commit_is_named_as_that(writer: GroupCommit) -> None:
+    """SQLite may then end the whole transaction, savepoints and all."""
+    await writer.ask(lambda db: db.execute("PRAGMA max_page_count = 20").fetchall())
+    with pytest.raises(DiskFull):
+        await writer.ask(lambda db: add(db, ["x" * 100_000]))
+    assert await writer.ask(lambda db: add(db, ["goes on"])) == [1]
+    assert await writer.ask(words) == ["goes on"]
