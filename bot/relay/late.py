@@ -13,10 +13,13 @@ from bot.errors import Busy, Trouble
 from bot.model import RoomId
 from bot.ports import Clock, Entry, Handler, Journal, Outcome
 from bot.relay.notices import notice, of_late
+from bot.relay.retry import DAY, TRIES_AT_LEAST
 
 LATE = 180.0
 _A_WHILE = 60.0
 _LOOK = 20.0
+_LAST_LOOK = DAY - 600.0
+"""Seconds, the age of a watch. A little later it would be given up itself, and stand among the dead letters."""
 
 
 class Late:
@@ -52,6 +55,8 @@ class Late:
             if message is not None and message.state == "done":
                 await self._journal.append(notice(f"late over:{of}", room, "notice.late_over"))
             return Outcome({"late": True})
+        elif entry.tries >= TRIES_AT_LEAST and self._clock.now() - entry.first_at > _LAST_LOOK:
+            return Outcome({"late": True})  # the watches of later messages go on
         raise Trouble("agents' messages wait to go out", after=_LOOK)
 
     def _is_late(self, waits: Entry | None) -> bool:

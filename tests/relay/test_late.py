@@ -1,0 +1,56 @@
+"""A watch over agents' messages ends by itself: it is nobody's letter, so it never becomes a dead one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.errors import Trouble
+from bot.model import ContactId, Conversation, NumberId, RoomId, VisitorToken
+from bot.ports import Entry, Journal, Outcome
+from bot.relay.late import Late
+from bot.relay.worker import Worker
+from tests.contract.journals import ManualClock
+from tests.relay.at_work import LONG, at_work, nobody
+
+ROOM = "room"
+
+
+def written(name: str) -> Entry:
+    message = {"_id": name, "rid": ROOM, "msg": name, "u": {"_id": "agent", "username": "bea"}}
+    return Entry(f"rc:{name}", f"out:{ROOM}", "rc.message", {"message": message})
+
+
+async def away(entry: Entry) -> Outcome:
+    raise Trouble(f"away: {entry.key}")
+
+
+async def said(entry: Entry) -> Outcome:
+    return Outcome({"said": entry.key})
+
+
+async def turns(journal: Journal) -> None:
+    """Of the disk and of the loop, as many as the worker needs to try everything once."""
+    for _ in range(20):
+        await journal.counts()
+
+
+async def test_an_outage_of_days_leaves_only_the_messages_themselves_as_dead_letters(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.remember(
+        Conversation(NumberId("4930"), ContactId("49151"), VisitorToken("token"), RoomId(ROOM), phone="+49151")
+    )
+    late = Late(journal, clock)
+    worker = Worker(journal, {"rc.message": late.watching(away), "late": late, "notice": said}, clock, nobody)
+    async with at_work(worker):
+        for hour in range(40):
+            if hour % 8 == 0:
+                await journal.append(written(f"at {hour}"))
+            await turns(journal)
+            clock.advance(LONG)
+            await turns(journal)
+        async with asyncio.timeout(10):
+            while (await journal.counts())["waiting"]:
+                clock.advance(LONG)
+                await turns(journal)
+    assert {one.entry.key for one in await journal.dead()} == {f"rc:at {hour}" for hour in range(0, 40, 8)}
