@@ -103,14 +103,10 @@ class Overview:
         return sum([await self._journal.retry(one.entry.key) for one in letters if not _perhaps_sent(one)])
 
     async def bring_back(self, number: NumberId) -> int:
-        """Lets what came in for a number while it was disconnected wait again; how many."""
-        back, most = 0, (await self._journal.counts())["dead"]
-        for _ in range(0, most, _MOST):
-            letters = [one for one in await self._journal.dead(_MOST, latest=True) if _missed(one, number)]
-            back += sum([await self._journal.retry(one.entry.key) for one in letters])
-            if not letters:
-                break
-        return back
+        """Lets what came in for a number while it was disconnected wait again, the first of it first; how many."""
+        most = (await self._journal.counts())["dead"]
+        missed = [one.entry.key for one in await self._journal.dead(most) if _missed(one, number)]
+        return sum([await self._journal.retry(key) for key in missed])
 
     async def _letter(self, stored: Stored) -> Letter:
         entry = stored.entry

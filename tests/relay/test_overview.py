@@ -1,0 +1,38 @@
+"""What came in for a number that was disconnected goes on, in its order, however much else was given up since."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from bot.model import NumberId
+from bot.ports import Entry, Journal
+from bot.relay.overview import Link, Overview
+from bot.relay.worker import Worker
+from bot.translations import translator
+from tests.contract.journals import ManualClock, entry
+from tests.relay.at_work import Log, at_work, closed, nobody
+
+NUMBER, OTHER = "4930111", "4930222"
+
+
+async def given_up(journal: Journal, clock: ManualClock, *entries: Entry) -> None:
+    clock.advance(60)
+    await journal.append(*entries)
+    while some := await journal.heads(len(entries)):
+        await asyncio.gather(*(journal.park(one, "NumberGone: it is disconnected") for one in some))
+
+
+async def test_it_comes_back_in_order_and_nothing_else_does(journal: Journal, clock: ManualClock) -> None:
+    missed = [replace(entry(f"missed {n}", at_ms=n), source=NUMBER) for n in range(100)]
+    await given_up(journal, clock, *missed)
+    await given_up(journal, clock, *(replace(entry(f"other {n}", f"lane {n}"), source=OTHER) for n in range(1001)))
+    overview = Overview(journal, lambda: Link(connected=True, since=0.0, heard_at=0.0), translator("en"), keep_days=30)
+
+    log = Log()
+    async with at_work(Worker(journal, {"wa.message": log}, clock, nobody)):
+        assert await overview.bring_back(NumberId(NUMBER)) == len(missed)
+        assert set(await closed(journal, *(one.key for one in missed))) == {"done"}
+
+    assert log.seen == [one.key for one in missed]
+    assert (await journal.counts())["dead"] == 1001
