@@ -7,6 +7,7 @@ Two bots never disagree about a lane, because they take turns at its row in `lan
 * What goes or changes locks the row first (`_hold`) and then, in a statement of its own that sees what was committed
   until then, looks anew for the head (`_show_head`).
 * A change of an entry that was taken is made only while its lane is still held by that bot, for that entry.
+* The count comes last in a transaction: its rows are shared, and whoever waits for one must hold up nobody.
 """
 
 from __future__ import annotations
@@ -227,8 +228,8 @@ async def done(
     if sealed is not None:
         await memory.remember(db, sealed)
     await _show_head(db, entry.lane, free=True)
-    await db.execute(_COUNT.format("waiting = waiting - 1, done = done + 1"))
     await append(db, then)
+    await db.execute(_COUNT.format("waiting = waiting - 1, done = done + 1"))
     return True
 
 
@@ -263,8 +264,8 @@ async def park(db: Db, bot: int, entry: Entry, why: str, notices: Sequence[Value
         entry.seq, why, now, without_nul(kept),
     )  # fmt: skip
     await _show_head(db, entry.lane, free=True)
-    await db.execute(_COUNT.format("waiting = waiting - 1, dead = dead + 1"))
     await append(db, notices)
+    await db.execute(_COUNT.format("waiting = waiting - 1, dead = dead + 1"))
     return True
 
 
