@@ -8,8 +8,11 @@ bot's own word for what became of an agent's message.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from bot.errors import Refused
-from bot.model import Conversation, Message, Pair, Post, Reaction, Revoke
+from bot.model import Conversation, Message, MessageId, Pair, Post, Reaction, Revoke
 from bot.ports import Entry, Outcome, Workspace
 from bot.relay.own_reactions import OwnReactions
 from bot.relay.quotes import Quotes
@@ -41,17 +44,21 @@ class Gestures:
 
     async def _react(self, pair: Pair, emoji: str) -> bool:
         taken = TICKS if bears_ticks(pair) else frozenset[str]()
-        if taken.intersection(codes(emoji)):
-            return False
+        free = not taken.intersection(codes(emoji))
         async with self._reactions.alone(pair.message):
             there = [code for code in await self._reactions.on(pair.message) or () if code not in taken]
-            new = await self._reactions.set(pair.message, emoji) if emoji else ""
-            if new is None or not (new or there):
+            new = await self._reactions.set(pair.message, emoji) if emoji and free else None
+            former = [code for code in there if code != new]
+            if new is None and emoji:  # words take the place of the former one too
+                with suppress(Refused):
+                    await self._take_back(pair.message, former)
                 return False
-            for old in there:
-                if old != new:
-                    await self._reactions.take_back(pair.message, old)
-        return True
+            await self._take_back(pair.message, former)
+        return bool(new or former)
+
+    async def _take_back(self, message: MessageId, former: Sequence[str]) -> None:
+        for code in former:
+            await self._reactions.take_back(message, code)
 
     async def _mark(self, entry: Entry, pair: Pair) -> bool:
         quote = await self._quotes.link(pair.room, pair.message)

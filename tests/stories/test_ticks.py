@@ -132,9 +132,11 @@ async def test_a_customers_reaction_and_the_state_stand_side_by_side() -> None:
         await stage.customer.react(stage.number, wamid, "")
         await shows(stage, id, READ)
 
+        await stage.customer.react(stage.number, wamid, "👍")
+        await stage.rc.until(lambda: ":thumbsup:" in ticks(stage, id))
         await stage.customer.react(stage.number, wamid, "👀")
         await stage.agent_reads("👀")
-        assert ticks(stage, id) == [READ]
+        assert ticks(stage, id) == [READ], "said in words, and the former one is the customer's no more"
 
 
 async def test_a_message_in_several_parts_shows_the_least_of_them_and_any_failure() -> None:
