@@ -192,8 +192,11 @@ async def test_reactions_toggle_unless_told_and_vanish_with_the_last() -> None:
             assert w.rc.messages(rid)[0]["reactions"] == {":white_check_mark:": {"usernames": ["wa.bot"]}}
         await w.rc.react(w.bot, message["_id"], ":white_check_mark:")
         assert "reactions" not in w.rc.messages(rid)[0]
-        status, answer = await w.as_bot.post("chat.react", {**body, "emoji": ":no_such_thing:"})
-        assert (status, answer["error"]) == (400, "Invalid emoji provided. [error-not-allowed]")
+        for name in (":no_such_thing:", ":slightly_smiling_face_tone1:", ":red_heart_emoji:", ":Kyrgyzstan:"):
+            status, answer = await w.as_bot.post("chat.react", {**body, "emoji": name})
+            assert (status, answer["error"]) == (400, "Invalid emoji provided. [error-not-allowed]"), name
+        for name in (":+1:", ":thumbsup_tone3:", ":slight_smile:", "women_holding_hands_tone1_tone5", ":flag_de:"):
+            await w.as_bot.ok("POST", "chat.react", {**body, "emoji": name})
 
 
 async def test_a_reaction_that_is_taken_back_where_there_is_none_is_set() -> None:

@@ -11,9 +11,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-import emoji
-
-from bot.sandbox.rocketchat import text
+from bot.sandbox.rocketchat import emoji_names, text
 from bot.sandbox.rocketchat.access import can_access, room_to_write
 from bot.sandbox.rocketchat.attachments import check_message
 from bot.sandbox.rocketchat.state import User, World
@@ -247,8 +245,9 @@ class Messages:
 
         On a message without reactions, `userAlreadyReacted` is undefined, which equals no `should`: a false one sets
         the reaction (8.3; older servers did nothing)."""
-        code = f":{name.replace(':', '')}:"
-        if not emoji.is_emoji(emoji.emojize(code, language="alias")):
+        name = name.replace(":", "")
+        code = f":{name}:"
+        if not emoji_names.is_known(name):
             raise MeteorError("error-not-allowed", "Invalid emoji provided.", {"method": "setReaction"})
         room, reactions = self.world.rooms[message["rid"]], message.get("reactions")
         names: list[str] = (reactions or {}).get(code, {}).get("usernames", [])
