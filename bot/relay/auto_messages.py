@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _WAITING = "waiting "
 """Begins the mark of a welcome for which there is no room yet; after that it is the room."""
+_OFFLINE = "offline:"
+"""Begins the mark that names what a customer was told who waits for a room; after that it is the room, too."""
 
 
 def welcome(number: Number, conversation: Conversation, room: RoomId) -> tuple[Entry, ...]:
@@ -59,7 +61,7 @@ async def opened(
 ) -> None:
     """What is said when a room has just been opened in this department (empty: in none). Repeatable."""
     waited = await greet(journal, number, conversation, room)
-    await _show_what_was_said(journal, number, conversation, room)
+    waited |= await _show_what_was_said(journal, number, conversation, room)
     if waited or not number.offline_message:
         return
     try:
@@ -81,20 +83,23 @@ async def nobody_here(journal: Journal, number: Number, conversation: Conversati
     if number.welcome_message and not await journal.find(f"welcome:{waiting.key}"):
         # first, so that a crash in between greets once at most
         await journal.set_mark(name, f"{_WAITING}welcome:{waiting.key}")
-    if number.offline_message and not await journal.find(f"offline:{waiting.key}"):
-        await journal.set_mark(_put_off(conversation), f"offline:{waiting.key}")
+    if number.offline_message and not await journal.find(f"{_OFFLINE}{waiting.key}"):
+        await journal.set_mark(_put_off(conversation), f"{_OFFLINE}{waiting.key}")
     await journal.append(*said)
 
 
-async def _show_what_was_said(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> None:
-    """That nobody is here, to a customer who waited for this room. What is still on its way is shown once it is out."""
-    key = await journal.mark(_put_off(conversation))
-    if not key:
-        return
-    sent = await journal.find(key)
-    if sent is not None and "wamids" in sent.result:
-        await journal.append(_offline_shown(key, room, number.offline_message))
-    await journal.set_mark(_put_off(conversation), "")
+async def _show_what_was_said(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> bool:
+    """That nobody is here, to a customer who waited for this room; whether one did. What is still on its way is shown
+    once it is out."""
+    name = _put_off(conversation)
+    said = await journal.mark(name) or ""
+    if said.startswith(_OFFLINE):
+        sent = await journal.find(said)
+        if sent is not None and "wamids" in sent.result:
+            await journal.append(_offline_shown(said, room, number.offline_message))
+        await journal.set_mark(name, room)
+        return True
+    return said == room
 
 
 def _put_off(conversation: Conversation) -> str:

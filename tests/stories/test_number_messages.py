@@ -178,6 +178,22 @@ async def test_where_conversations_open_without_agents_the_customer_is_told_once
         assert len(told) == 1, "whoever takes it sees what the customer was told"
 
 
+async def test_who_was_told_while_waiting_is_not_told_again_when_the_room_opens_without_agents() -> None:
+    async with staged() as stage:
+        await stage.connect(offline_message="We are back on Monday.")
+        stage.rc.go_online(stage.agent, False)
+        await stage.customer.write(stage.number, "anybody?")
+        await stage.customer_reads("We are back on Monday.")
+        stage.rc.settings["Livechat_accept_chats_with_no_agents"] = True
+        room = await stage.agent_reads("anybody?")
+        stage.rc.go_online(stage.agent, True)
+        await stage.rc.take(stage.agent, room)
+        await stage.agent_writes(room, "here now")
+        await stage.customer_reads("here now")
+
+        assert shown(stage) == ["We are back on Monday.", "here now"]
+
+
 async def test_where_conversations_open_without_agents_nothing_is_said_while_somebody_is_here() -> None:
     async with staged() as stage:
         stage.rc.settings["Livechat_accept_chats_with_no_agents"] = True
