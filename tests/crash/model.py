@@ -120,6 +120,9 @@ async def tally(stage: Stage, talks: Sequence[Talk], rooms: Sequence[str], stuck
                 late = next(label for label, other in zip(first, wanted, strict=True) if label != other)
                 found.disordered += 1
                 found.details.append(f"out of order from {late} on (room {talk.room})")
+        again = sorted(set(talk.refused) & set(seen_by_customer(talk, templates=True)))
+        found.doubled += len(again)
+        found.details += [f"received, though a program was told that nobody got it: {label}" for label in again]
         for one in talk.customer.received:
             pair = await j.pair(Wamid(one.wamid))
             label = " ".join(LABEL.findall(one.text)[:1])

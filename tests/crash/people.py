@@ -23,6 +23,8 @@ from bot.stage import Page, Stage, link_in, read_page
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 50
 PDF = b"%PDF-1.7 " + b"words" * 50
+REFUSED = "Parameter value is not valid"
+"""What WhatsApp says in bad weather to a message that it will never take."""
 API_TOKEN = "the-key-of-the-crash-run"
 _PATIENCE = 90.0
 """Seconds after the last kill until an admin gives a form up: a failure, for a form must outlive every restart."""
@@ -45,6 +47,8 @@ class Talk:
     templates: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     """What pages said of template messages to this customer."""
+    refused: list[str] = field(default_factory=list)
+    """Template messages of which a program was told that surely nobody got them: it would send them again."""
 
     def label(self, who: str, said: list[str]) -> str:
         return f"{who}{self.number:02}-{len(said):04}"
@@ -158,10 +162,15 @@ async def program(town: Town, talks: list[Talk]) -> None:
             },
         }
         path = f"{url}/api/apps/private/{app_id}/{API_TOKEN}/templateMessage"
-        refused = 0
-        while refused < _REFUSALS and (status := await _status(town.stage.http, path, body, label)) != 200:
+        refused, said = 0, ""
+        while refused < _REFUSALS:
+            status, said = await _ask(town.stage.http, path, body, label)
+            if status == 200:
+                break
             refused += status == 500
             await asyncio.sleep(0.1)
+        else:
+            talk.refused += [label] if REFUSED in said else []
         await town.rest(chance)
 
 
@@ -169,14 +178,14 @@ def _named(**values: str) -> list[dict[str, str]]:
     return [{"type": "text", "parameter_name": name, "text": value} for name, value in values.items()]
 
 
-async def _status(http: aiohttp.ClientSession, url: str, body: dict[str, Any], key: str) -> int:
-    """The answer's; 0 without one."""
+async def _ask(http: aiohttp.ClientSession, url: str, body: dict[str, Any], key: str) -> tuple[int, str]:
+    """Status and text of the answer; 0 without one."""
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     try:
         async with http.post(url, data=json.dumps(body), headers=headers) as answer:
-            return answer.status
+            return answer.status, await answer.text()
     except (aiohttp.ClientError, OSError):
-        return 0
+        return 0, ""
 
 
 # --- admins and their forms -----------------------------------------------------------------------------------------

@@ -29,14 +29,14 @@ from bot.stage import Stage, free_port, staged
 from tests.crash.balancer import Balancer
 from tests.crash.lives import Death, Lives, deaths
 from tests.crash.model import Tally, missing, tally
-from tests.crash.people import API_TOKEN, Ear, Talk, Town, admin, agent, customer, customer_writes, program
+from tests.crash.people import API_TOKEN, REFUSED, Ear, Talk, Town, admin, agent, customer, customer_writes, program
 from tests.postgres import server
 
 _LONGEST_LIFE = 3.0
 _SETTLE = 120.0
 _RATE = {"meta": {"success": False, "http_code": 400, "developer_message": "You have exceeded the endpoint rate limit"}}
 _BUSY = {"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130429}}
-_NO = {"error": {"message": "(#131009) Parameter value is not valid", "type": "OAuthException", "code": 131009}}
+_NO = {"error": {"message": f"(#131009) {REFUSED}", "type": "OAuthException", "code": 131009}}
 _PAGE = "<html><title>502 Bad Gateway</title></html>"
 
 
