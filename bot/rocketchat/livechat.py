@@ -23,7 +23,7 @@ from bot.ports import Json, Workspace
 from bot.rocketchat import compose, files
 from bot.rocketchat.credentials import Credentials
 from bot.rocketchat.http import ask
-from bot.rocketchat.parse import changed_at, clean, moment
+from bot.rocketchat.parse import changed_at, clean, moment, named
 
 _PAGE = 100  # API_Upper_Count_Limit: more is silently cut
 _OVERLAP = 10
@@ -174,7 +174,7 @@ class Livechat:
         messages = [*gone, *_dicts(_dig(answer, "result", "updated"))]
         messages.reverse()  # newest first on the wire; sorting keeps the order of equal moments
         messages.sort(key=_written_at)
-        return list(messages)
+        return [named(message) for message in messages]
 
     async def departments(self) -> list[Department]:
         try:

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.model import Button, ChatMessage, FileRef, MessageId, RoomId, UserId
-from bot.ports import Heard
+from bot.ports import Heard, Json
+from bot.whatsapp.raw import short_id
 
 _QUOTE = re.compile(r"\s*\[\s?\]\(([^)\s]{1,2000})\)[ \t]*(?:\r?\n)*")
 _UPLOAD = re.compile(r"/file-upload/([^/?#]+)(?:/([^/?#]*))?")
@@ -80,7 +81,14 @@ def heard(args: Sequence[Any]) -> Heard | None:
     message, extra = args[0], _dict(args[1]) if len(args) > 1 else {}
     if not (clean(message.get("_id")) and clean(message.get("rid"))):
         return None
-    return Heard(message, clean(extra.get("roomType")), extra.get("roomParticipant") is True)
+    return Heard(named(message), clean(extra.get("roomType")), extra.get("roomParticipant") is True)
+
+
+def named(raw: Json) -> Json:
+    """The message under a name that fits everywhere. Whoever writes may choose the `_id`, however long (8.3
+    `chat.sendMessage`), but no index of PostgreSQL and no opaque name at WhatsApp takes any length."""
+    id = clean(raw.get("_id"))
+    return raw if (short := short_id(id)) == id else {**raw, "_id": short}
 
 
 def moment(value: object) -> float | None:
