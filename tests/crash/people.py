@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import json
 import random
-from collections import defaultdict
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ import aiohttp
 from bot.sandbox.dialog360 import Customer
 from bot.sandbox.rocketchat import User
 from bot.stage import Page, Stage, link_in, read_page
+from tests.crash.ear import Ear
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 50
 PDF = b"%PDF-1.7 " + b"words" * 50
@@ -52,22 +52,6 @@ class Talk:
 
     def label(self, who: str, said: list[str]) -> str:
         return f"{who}{self.number:02}-{len(said):04}"
-
-
-class Ear:
-    """What the bot says in each room, as it is said. Whoever read whole rooms again after every change would be most of
-    the load of a long run."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._bot = stage.bot_user.id
-        self._known: set[str] = set()
-        self.said: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        stage.rc.subscribe(self._hear)
-
-    def _hear(self, kind: str, message: dict[str, Any]) -> None:
-        if kind == "message" and message["u"]["_id"] == self._bot and message["_id"] not in self._known:
-            self._known.add(message["_id"])
-            self.said[message["rid"]].append(message)
 
 
 @dataclass(frozen=True)

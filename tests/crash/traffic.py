@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import logging
 import random
-import re
 import sys
 import tempfile
 import time
@@ -28,13 +27,14 @@ from bot.config import Settings
 from bot.relay.retry import CONFIRM_AFTER
 from bot.stage import Stage, free_port, staged
 from tests.crash.balancer import Balancer
+from tests.crash.ear import Ear
 from tests.crash.lives import Death, Lives, deaths
-from tests.crash.model import Tally, missing, tally
-from tests.crash.people import API_TOKEN, REFUSED, Ear, Talk, Town, admin, agent, customer, customer_writes, program
+from tests.crash.model import Tally, tally
+from tests.crash.people import API_TOKEN, REFUSED, Talk, Town, admin, agent, customer, customer_writes, program
+from tests.crash.settling import settle
 from tests.postgres import server
 
 _LONGEST_LIFE = 3.0
-_SETTLE = 120.0
 _RATE = {"meta": {"success": False, "http_code": 400, "developer_message": "You have exceeded the endpoint rate limit"}}
 _BUSY = {"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130429}}
 _NO = {"error": {"message": f"(#131009) {REFUSED}", "type": "OAuthException", "code": 131009}}
@@ -197,28 +197,6 @@ async def bad_weather(town: Town) -> None:
                 rc.levers.add("chat.sendMessage", when="after", drop=True)
             case 8:
                 await rc.cut_sockets()
-
-
-async def settle(stage: Stage, talks: Sequence[Talk], rooms: Sequence[str]) -> None:
-    """Until everything that was written was seen or told, and nothing is on its way any more; or time is over."""
-    until = time.monotonic() + _SETTLE
-    while time.monotonic() < until:
-        if not any(missing(stage, talk, rooms) for talk in talks):
-            break
-        await asyncio.sleep(0.5)
-    await stage.wa.settled(timeout=60)
-    while time.monotonic() < until + 30 and await waiting(stage) > 0:  # noqa: ASYNC110 - a process
-        await asyncio.sleep(0.2)
-
-
-async def waiting(stage: Stage) -> int:
-    """Entries that have something to do; a watch over a message waits for its time alone."""
-    url = f"http://127.0.0.1:{stage.settings.server.port}"
-    async with stage.http.get(f"{url}/metrics") as answer:
-        watches = re.search(r'^wa360d_waiting_entries\{kind="late"\} (\d+)', await answer.text(), re.M)
-    assert watches is not None, "it is counted under another name"
-    async with stage.http.get(f"{url}/readyz") as answer:
-        return int((await answer.json())["waiting"]) - int(watches[1])
 
 
 def keep(bot: Lives, seed: int) -> Path:
