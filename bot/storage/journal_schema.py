@@ -168,7 +168,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         "wal_autocheckpoint = 4000",  # 16 MB: pages that many commits touch are copied once
         "foreign_keys = ON",
         "secure_delete = ON",  # what was delivered is not left in free pages
-        "cache_size = -65536",
+        "cache_size = -16384",  # 16 MB for each of the two; what is not in it the system has in memory
         "temp_store = MEMORY",
     ):
         db.execute(f"PRAGMA {pragma}")
