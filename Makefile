@@ -17,7 +17,7 @@ lint: .venv/ready
 crash: .venv/ready  ## kills the real program under load, again and again: KILLS=1000 SEED=… REPLICAS=2
 	$(PY) -m tests.crash.traffic $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLICAS),--replicas $(REPLICAS))
 
-bench: .venv/ready  ## how fast it is, as ratios within one run: QUICK=1 for a minute
+bench: .venv/ready  ## how fast it is, as ratios within one run, in ten minutes: QUICK=1 for three
 	$(PY) -m tests.bench $(if $(QUICK),--quick)
 
 .venv/ready: requirements.lock

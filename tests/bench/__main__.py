@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: prints a table, each row a ratio within this run. `--quick` in a minute, else some ten."""
+"""`python -m tests.bench`: prints a table, each row a ratio within this run, in some ten minutes; `--quick` in three."""
 
 from __future__ import annotations
 
