@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: prints a table, each row a ratio within this run, in some ten minutes; `--quick` in three."""
+"""`python -m tests.bench`: a table, each row a ratio within this run. `--quick` in three minutes, else some ten."""
 
 from __future__ import annotations
 
