@@ -54,7 +54,7 @@ def letters_of(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> 
         templates=Templates(doors.registry, doors.whatsapp, clock, lambda: live.current, t),
         orders=Orders(doors.journal, clock),
         targets=Targets(doors.journal, doors.workspace, clock),
-        unseen=Unseen(doors.journal, clock),
+        unseen=Unseen(doors.journal, clock, doors.alone),
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.model import Conversation, NumberId, Pair, RoomId
-from bot.ports import Clock, Journal
+from bot.ports import Alone, Clock, Journal
 from bot.relay.notices import notice
 
 LIFE = 30 * 86400.0
@@ -21,31 +21,34 @@ _MOST = 3
 
 
 class Unseen:
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    def __init__(self, journal: Journal, clock: Clock, alone: Alone) -> None:
         self._journal = journal
         self._clock = clock
+        self._alone = alone
 
     async def add(self, pair: Pair, *, by: str, template: str, text: str) -> None:
         """`by` (perhaps empty), `template` and `text` are the words of a notice: inert. Repeatable."""
         name = _name(pair.number, pair.contact)
-        others = [one for one in await self._kept(name) if one["key"] != pair.entry]
         told = {"key": pair.entry, "wamid": pair.wamid, "at": self._clock.now()}
         told |= {"by": by, "template": template, "text": text}
-        await self._journal.set_mark(name, json.dumps([*others, told][-_MOST:]))
+        async with self._alone(name):
+            others = [one for one in await self._kept(name) if one["key"] != pair.entry]
+            await self._journal.set_mark(name, json.dumps([*others, told][-_MOST:]))
 
     async def show(self, conversation: Conversation, room: RoomId) -> None:
         """In the room that was opened for them, except what never arrived. Repeatable."""
         name = _name(conversation.number, conversation.contact)
-        kept = await self._kept(name)
-        for one in kept:
-            pair = await self._journal.pair(one["wamid"])
-            if self._clock.now() - one["at"] > LIFE or (pair is not None and pair.state == "failed"):
-                continue
-            when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
-            words = {"by": one["by"], "template": one["template"], "text": one["text"], "when": when}
-            sentence = "notice.template_before_by" if one["by"] else "notice.template_before"
-            await self._journal.append(notice(one["key"], room, sentence, **words))
-        if kept:
+        if not await self._kept(name):
+            return  # as nearly always
+        async with self._alone(name):
+            for one in await self._kept(name):
+                pair = await self._journal.pair(one["wamid"])
+                if self._clock.now() - one["at"] > LIFE or (pair is not None and pair.state == "failed"):
+                    continue
+                when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+                words = {"by": one["by"], "template": one["template"], "text": one["text"], "when": when}
+                sentence = "notice.template_before_by" if one["by"] else "notice.template_before"
+                await self._journal.append(notice(one["key"], room, sentence, **words))
             await self._journal.set_mark(name, "")
 
     async def _kept(self, name: str) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from bot.config import Storage
@@ -12,6 +12,7 @@ from bot.storage.files import FolderLock, make_private_folder
 from bot.storage.group_commit import Watch
 from bot.storage.journal_postgres import PostgresJournal
 from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.local_locks import LocalLocks
 from bot.storage.postgres import Database
 from bot.storage.registry import TinyRegistry
 from bot.storage.registry_postgres import PostgresRegistry
@@ -23,7 +24,7 @@ class Stores:
     journal: Journal
     registry: Registry
     vault: Vault
-    alone: Alone = nullcontext
+    alone: Alone = field(default_factory=lambda: LocalLocks().alone)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when another bot may have changed the registry."""
 

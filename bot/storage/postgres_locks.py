@@ -11,10 +11,10 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 import asyncpg
 
+from bot.storage.local_locks import LocalLocks
 from bot.storage.postgres_schema import LOCKS
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ class Locks:
         self._patiently = patiently
         self._db: Connection | None = None
         self._asking = asyncio.Lock()
-        self._here: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._here = LocalLocks()
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[None]:
         """Inside is one at a time, of all bots and of this one's tasks; others wait."""
-        lock = self._here.setdefault(name, asyncio.Lock())
-        async with lock:
+        async with self._here.alone(name):
             number, pause = zlib.crc32(name.encode("utf-8", "surrogatepass")) - 2**31, _FIRST_PAUSE
             while not await self._ask("SELECT pg_try_advisory_lock($1, $2)", number):
                 await asyncio.sleep(pause)
