@@ -181,9 +181,12 @@ class Journal(Protocol):
         """Lets a dead letter wait again, with its tries forgotten, and what was handed over without an answer: a person
         has decided that it may be sent again. False when there is none."""
 
-    async def expire(self, before: float) -> int:
+    async def expire(self, before: float, since: float = 0.0) -> int:
         """Forgets the content of dead letters that were given up before that moment, some hundred at a time; how many.
-        Their keys stay known, and their results say `expired`: the class of the error."""
+        Their keys stay known, and their results say `expired`: the class of the error.
+
+        Those that seem older than `since`, to which all were forgotten before, were given up by a clock that stood
+        wrong: they count as given up now."""
 
     async def belongings(self, person: str) -> Belongings:
         """Of a customer, by phone digits or user id. Walks through everything that is stored."""

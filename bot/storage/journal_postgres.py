@@ -210,8 +210,9 @@ class PostgresJournal:
         tails = whose.tails_of(names, await self._rows(_ROOMS, names))
         return [shapes.stored_of(row) for row in await self._rows(_LATEST, names, tails, limit)]
 
-    async def expire(self, before: float) -> int:
-        return await self._change(self._database.transact(lambda db: tables.expire(db, before)))
+    async def expire(self, before: float, since: float = 0.0) -> int:
+        now = self._clock.now()
+        return await self._change(self._database.transact(lambda db: tables.expire(db, before, since, now)))
 
     async def belongings(self, person: str) -> Belongings:
         self._check_open()

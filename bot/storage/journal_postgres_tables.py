@@ -110,6 +110,10 @@ CONVERSATION = """
     ORDER BY rank, last_inbound_at DESC LIMIT 1
 """
 EXPIRED = "SELECT seq, why FROM entries WHERE state = 'dead' AND closed_at < $1 ORDER BY closed_at, seq LIMIT $2"
+_REDATE = """
+    UPDATE entries SET closed_at = $2
+    WHERE seq IN (SELECT seq FROM entries WHERE state = 'dead' AND closed_at < $1 FOR UPDATE SKIP LOCKED)
+"""
 CONVERSATION_OF_ROOM = "SELECT c.* FROM rooms r JOIN conversations c USING (number, contact) WHERE r.room = $1"
 CONVERSATION_BY_HASH = "SELECT * FROM conversations WHERE token_hash = $1"
 PAIR = "SELECT * FROM pairs WHERE wamid = $1"
@@ -311,7 +315,8 @@ async def retry(db: Db, key: str) -> bool:
     return True
 
 
-async def expire(db: Db, before: float) -> int:
+async def expire(db: Db, before: float, since: float, now: float) -> int:
+    await db.execute(_REDATE, since, now)
     rows = await db.fetch(f"{EXPIRED} FOR UPDATE SKIP LOCKED", before, MOST_EXPIRED)
     await db.executemany(
         "UPDATE entries SET state = 'done', lane = '', body = NULL, tries = 0, confirming = false, steps = '{}', "

@@ -217,8 +217,9 @@ class SqliteJournal:
 
         return [stored_of(row) for row in await self._read(look)]
 
-    async def expire(self, before: float) -> int:
-        return await self._written(lambda db: tables.expire(db, before))
+    async def expire(self, before: float, since: float = 0.0) -> int:
+        now = self._clock.now()
+        return await self._written(lambda db: tables.expire(db, before, since, now))
 
     async def belongings(self, person: str) -> Belongings:
         return await self._read(lambda db: person_sqlite.belongings(db, storable(person)))

@@ -262,7 +262,8 @@ def retry(db: sqlite3.Connection, key: str) -> bool:
     return True
 
 
-def expire(db: sqlite3.Connection, before: float) -> int:
+def expire(db: sqlite3.Connection, before: float, since: float, now: float) -> int:
+    db.execute("UPDATE entries SET closed_at = ? WHERE state = 'dead' AND closed_at < ?", (now, since))
     rows = db.execute(EXPIRED, (before, MOST_EXPIRED)).fetchall()
     db.executemany(
         "UPDATE entries SET state = 'done', lane = '', body = NULL, tries = 0, confirming = 0, steps = '{}', why = '', "

@@ -187,3 +187,20 @@ async def test_dead_letters_expire_and_stay_known(journal: Journal, clock: Manua
     assert dict(await journal.counts()) == {"waiting": 1, "done": 1, "dead": 1}
     assert not await journal.retry("old")
     assert await journal.append(entry("old", "A")) == 0
+
+
+async def test_a_dead_letter_that_is_too_old_to_be_true_counts_as_given_up_now(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.append(entry("wrong", "A"), entry("right", "B"))
+    wrong, right = await journal.heads(2)
+    clock.advance(-1000)
+    await journal.park(wrong, "WindowClosed")
+    clock.advance(900)
+    await journal.park(right, "WindowClosed")
+    clock.advance(150)
+
+    assert await journal.expire(NOON, NOON - 500) == 1
+
+    [letter] = await journal.dead()
+    assert (letter.entry.key, letter.closed_at) == ("wrong", NOON + 50)
