@@ -166,6 +166,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             beginning(),
             _follow(doors.changed, live),
             expire_for_ever(doors.journal, clock, keep),
+            letters.unseen.let_go_for_ever(),
         )
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())

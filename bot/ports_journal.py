@@ -221,5 +221,9 @@ class Journal(Protocol):
     async def mark(self, name: str) -> str | None:
         """A named position, such as how far catch-up has read."""
 
+    async def marks(self, prefix: str, after: str = "", limit: int = 1000) -> Mapping[str, str]:
+        """Those whose names begin so and go on, by name, in its order; only names behind `after`."""
+
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
-        """`forward`: the value is a number, and one that is not larger than what stands there is ignored."""
+        """An empty value forgets it. `forward`: the value is a number, and one that is not larger than what stands
+        there is ignored."""

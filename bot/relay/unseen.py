@@ -1,12 +1,14 @@
 """Templates that went to people without an open conversation: shown to the agents in the next one.
 
 The answer to a template opens a room, and "yes, please" alone says nothing (chatwoot#12685: agents saw the name of what
-was sent, or nothing). What is remembered belongs to the contact and is erased with them.
+was sent, or nothing). What is remembered belongs to the contact, is erased with them, and is let go when it would not
+be shown any more.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +18,8 @@ from bot.relay.notices import notice
 
 LIFE = 30 * 86400.0
 """As long as WhatsApp itself tries to deliver (Meta: send messages)."""
+_PERIOD = 86400.0
+_PREFIX = "unseen:"
 _MOST = 3
 """So many of the latest ones are shown."""
 
@@ -43,7 +47,7 @@ class Unseen:
         async with self._alone(name):
             for one in await self._kept(name):
                 pair = await self._journal.pair(one["wamid"])
-                if self._clock.now() - one["at"] > LIFE or (pair is not None and pair.state == "failed"):
+                if self._is_old(one) or (pair is not None and pair.state == "failed"):
                     continue
                 when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
                 words = {"by": one["by"], "template": one["template"], "text": one["text"], "when": when}
@@ -51,10 +55,27 @@ class Unseen:
                 await self._journal.append(notice(one["key"], room, sentence, **words))
             await self._journal.set_mark(name, "")
 
+    async def let_go_for_ever(self) -> None:
+        while True:
+            last = ""
+            while some := await self._journal.marks(_PREFIX, after=last):
+                for last, stored in some.items():
+                    if not stored or any(map(self._is_old, json.loads(stored))):
+                        await self._let_go(last)
+            await self._clock.sleep(_PERIOD)
+
+    async def _let_go(self, name: str) -> None:
+        async with self._alone(name):
+            left = [one for one in await self._kept(name) if not self._is_old(one)]
+            await self._journal.set_mark(name, json.dumps(left) if left else "")
+
+    def _is_old(self, one: Mapping[str, Any]) -> bool:
+        return bool(self._clock.now() - one["at"] > LIFE)
+
     async def _kept(self, name: str) -> list[dict[str, Any]]:
         stored = await self._journal.mark(name)
         return list(json.loads(stored)) if stored else []
 
 
 def _name(number: NumberId, contact: str) -> str:
-    return f"unseen:{number}:{contact}"
+    return f"{_PREFIX}{number}:{contact}"

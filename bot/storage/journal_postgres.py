@@ -259,6 +259,9 @@ class PostgresJournal:
         row = await self._row("SELECT value FROM marks WHERE name = $1", plain(name))
         return str(row["value"]) if row else None
 
+    async def marks(self, prefix: str, after: str = "", limit: int = 1000) -> Mapping[str, str]:
+        return shapes.marks_of(await self._rows(memory.MARKS, *shapes.between(prefix, after), limit))
+
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
         await self._change(self._database.transact(lambda db: memory.set_mark(db, name, value, forward=forward)))
 
@@ -387,8 +390,7 @@ class PostgresJournal:
         return await self._database.fetch(query, *values)
 
     async def _row(self, query: str, *values: object) -> Row | None:
-        rows = await self._rows(query, *values)
-        return rows[0] if rows else None
+        return next(iter(await self._rows(query, *values)), None)
 
     async def _conversation(self, query: str, *values: object) -> Conversation | None:
         row = await self._row(query, *values)

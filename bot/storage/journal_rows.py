@@ -32,6 +32,15 @@ def backlog_of(rows: Iterable[Row]) -> dict[Kind, Backlog]:
     return {row["kind"]: Backlog(int(row["waiting"]), float(row["oldest"])) for row in rows}
 
 
+def between(prefix: str, after: str) -> tuple[str, str]:
+    """Between these are the names that begin with `prefix` and come behind `after`."""
+    return max(prefix, after), f"{prefix}\U0010ffff"
+
+
+def marks_of(rows: Iterable[Row]) -> dict[str, str]:
+    return {str(row["name"]): str(row["value"]) for row in rows}
+
+
 def storable(text: str) -> str:
     """Half characters (lone surrogates) cannot be written as UTF-8: they are spelled out."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

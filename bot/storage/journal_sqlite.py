@@ -30,8 +30,10 @@ from bot.storage.journal_rows import (
     LAST_SEQ,
     Row,
     backlog_of,
+    between,
     conversation_of,
     entry_of,
+    marks_of,
     new_values,
     pair_of,
     storable,
@@ -271,6 +273,9 @@ class SqliteJournal:
     async def mark(self, name: str) -> str | None:
         row = await self._row("SELECT value FROM marks WHERE name = ?", name)
         return str(row["value"]) if row else None
+
+    async def marks(self, prefix: str, after: str = "", limit: int = 1000) -> Mapping[str, str]:
+        return marks_of(await self._rows(tables.MARKS, *between(prefix, after), limit))
 
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
         await self._written(lambda db: tables.set_mark(db, name, value, forward=forward))

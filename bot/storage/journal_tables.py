@@ -313,7 +313,13 @@ def _remember_room(db: sqlite3.Connection, room: RoomId, conversation: Conversat
     )
 
 
+MARKS = "SELECT name, value FROM marks WHERE name > ? AND name < ? ORDER BY name LIMIT ?"
+
+
 def set_mark(db: sqlite3.Connection, name: str, value: str, *, forward: bool) -> None:
+    if not value:
+        db.execute("DELETE FROM marks WHERE name = ?", (name,))
+        return
     db.execute(
         "INSERT INTO marks VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2 "
         "WHERE NOT ?3 OR CAST(value AS REAL) < CAST(?2 AS REAL)",

@@ -49,7 +49,13 @@ async def remember(db: Db, sealed: Sealed) -> None:
         )  # fmt: skip
 
 
+MARKS = "SELECT name, value FROM marks WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3"
+
+
 async def set_mark(db: Db, name: str, value: str, *, forward: bool) -> None:
+    if not value:
+        await db.execute("DELETE FROM marks WHERE name = $1", plain(name))
+        return
     await db.execute(
         "INSERT INTO marks AS known VALUES ($1, $2::text) ON CONFLICT (name) DO UPDATE SET value = $2::text "
         "WHERE NOT $3::boolean OR known.value::double precision < $2::text::double precision",

@@ -155,3 +155,23 @@ async def test_a_mark_that_only_goes_forward_never_goes_back(journal: Journal) -
         await journal.set_mark("heard", value, forward=True)
 
     assert await journal.mark("heard") == "10.25"
+
+
+async def test_a_mark_of_nothing_is_forgotten(journal: Journal) -> None:
+    await journal.set_mark("heard", "1")
+    await journal.set_mark("heard", "")
+    await journal.set_mark("never", "")
+
+    assert await journal.mark("heard") is None
+    assert await journal.marks("he") == await journal.marks("ne") == {}
+
+
+async def test_marks_are_found_by_how_their_names_begin_in_pages(journal: Journal) -> None:
+    names = ["a:1", "a:10", "a:2", "a:é", "a:😀"]
+    for name in (*reversed(names), "a", "b:1", "A:1"):
+        await journal.set_mark(name, f"of {name}")
+
+    assert list((await journal.marks("a:")).items()) == [(name, f"of {name}") for name in names]
+    assert list(await journal.marks("a:", limit=2)) == names[:2]
+    assert list(await journal.marks("a:", after=names[1])) == names[2:]
+    assert await journal.marks("a:", after=names[-1]) == {}
