@@ -27,7 +27,7 @@ from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
 from bot.handlers import Letters, handlers_of, letters_of
 from bot.metrics import Glance, Metrics, State
-from bot.model import VisitorToken
+from bot.model import VisitorToken, days_kept
 from bot.ports import Clock
 from bot.relay import notices
 from bot.relay.api_token import api_token
@@ -134,7 +134,9 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             alone=doors.alone,
         )
         guesses = Guesses(clock, settings.server.proxies)
-        edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id, guesses)
+        keep = settings.storage.keep_dead_letters_days
+        days = days_kept(keep)
+        edge = Webhooks(doors.registry, doors.journal, clock, settings.server.app_id, guesses, days=days)
         forms = Forms(
             office=office,
             sessions=sessions,
@@ -160,7 +162,6 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         routes = _routes(bot, doors, letters, office, edge, forms, counted, t=t, guesses=guesses)
         served = application(routes, watch=metrics.request)
         await stack.enter_async_context(serving(served, settings.server.host, settings.server.port))
-        keep = settings.storage.keep_dead_letters_days
         endless = (
             listener.run(),
             beginning(),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bot.chatops.command import SLASH, Act, Command, Desk, Press, Reply, Value, Words, typed
 from bot.chatops.form import Answers, Form, Opening, Review, explain
 from bot.errors import BotError, KeyInvalid
-from bot.model import DAYS_KEPT, Number, NumberId
+from bot.model import Number, NumberId
 from commands.dialog360 import Destination, connected, destination, health_words, number_id, quality_words
 from commands.edit import EDIT, RECONNECT, SHOW, nothing, the_number
 
@@ -119,7 +119,7 @@ async def _review(desk: Desk, answers: Answers) -> Review:
     values: dict[str, Value] = {"phone": number.phone, "name": number.name or number.phone}
     agree = [Words("disconnect.means", values)]
     if await _goes_on(desk, number):
-        agree.append(Words("disconnect.goes_on", {**values, "days": DAYS_KEPT}))
+        agree.append(Words("disconnect.goes_on", {**values, "days": desk.overview.days_kept}))
     return Review(agree=tuple(agree), subject=Words("disconnect.ask", values))
 
 
@@ -140,7 +140,7 @@ async def _remove(desk: Desk, answers: Answers) -> Reply:
         await desk.registry.put_number(replace(number, api_key="", connected_at=0.0, disconnected_at=desk.now))
     if not goes_on:
         return Reply("disconnect.done", {"phone": phone}, buttons=(CONNECT,), did=act)
-    values: dict[str, Value] = {"phone": phone, "days": DAYS_KEPT}
+    values: dict[str, Value] = {"phone": phone, "days": desk.overview.days_kept}
     return Reply("disconnect.done_goes_on", values, buttons=(CONNECT,), did=act)
 
 

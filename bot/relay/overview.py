@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.errors import SENT_SINCE, NumberGone, Unsure
-from bot.model import NumberId
+from bot.model import NumberId, days_kept
 from bot.ports import Backlog, Journal, Kind, Stored
 from bot.relay.retention import DAY
 from bot.relay.trace import Trace, Track
@@ -101,6 +101,11 @@ class Overview:
         """How many wait again. Those that may have reached the customer stay: of them a person decides one by one."""
         letters = await self._journal.dead(_MOST)
         return sum([await self._journal.retry(one.entry.key) for one in letters if not _perhaps_sent(one)])
+
+    @property
+    def days_kept(self) -> int:
+        """For how many days what comes in for a number that was disconnected can be brought back."""
+        return days_kept(self._keep_days)
 
     async def bring_back(self, number: NumberId) -> int:
         """Lets what came in for a number while it was disconnected wait again, the first of it first; how many."""

@@ -5,9 +5,10 @@ secret header that we registered with it (docs.360dialog.com: webhook "headers")
 delivered; anything else is sent again for days, so nothing is ever acknowledged before the disk has it.
 
 360Dialog's API knows no way to take an address away, only to replace it, so it goes on delivering for a number that was
-disconnected here. For `DAYS_KEPT` that is stored like everything else: it becomes dead letters, which are shown when
-the number is connected again. What comes later is answered 200 and let go, and the setup channel is told every week:
-404 would only bring it again for days, and nobody has asked to keep what customers write to a number given up.
+disconnected here. For some days (`days_kept`) that is stored like everything else: it becomes dead letters, which are
+shown when the number is connected again. What comes later is answered 200 and let go, and the setup channel is told
+every week: 404 would only bring it again for days, and nobody has asked to keep what customers write to a number given
+up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from aiohttp import web
 
 from bot.config import ConfigError
 from bot.logs import about
-from bot.model import DAYS_KEPT, Number
+from bot.model import Number
 from bot.ports import Clock, Entry, Journal, Registry
 from bot.relay.notices import SETUP, notice
 from bot.web.deadlines import TimeLimit
@@ -41,11 +42,15 @@ LARGEST = 4 * 1024 * 1024
 
 
 class Webhooks:
-    def __init__(self, registry: Registry, journal: Journal, clock: Clock, app_id: str, guesses: Guesses) -> None:
+    def __init__(
+        self, registry: Registry, journal: Journal, clock: Clock, app_id: str, guesses: Guesses, *, days: int
+    ) -> None:
+        """`days`: for so long what comes in for a number that was disconnected is stored."""
         self._registry = registry
         self._journal = journal
         self._clock = clock
         self._guesses = guesses
+        self._days = days
         self._path = f"/api/apps/private/{app_id}/{{key}}/incoming"
         self._patience = TimeLimit(_PATIENCE)
         self.closing = False
@@ -56,7 +61,7 @@ class Webhooks:
     async def incoming(self, request: web.Request) -> web.Response:
         """What happens on WhatsApp, from 360Dialog.
 
-        200 stored, or of a number that was disconnected more than a week ago · 401 wrong secret · 404 unknown address ·
+        200 stored, or of a number that was disconnected too many days ago · 401 wrong secret · 404 unknown address ·
         413 too large · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it again."""
         number = await self._in_time(self._registry.number_of_hook(request.match_info["key"]))
         if number is None:
@@ -71,7 +76,7 @@ class Webhooks:
             raise web.HTTPServiceUnavailable
         body = await request.read()
         found = entries(body, number.id, self._clock.now())
-        if number.disconnected_at and self._clock.now() - number.disconnected_at > DAYS_KEPT * _DAY:
+        if number.disconnected_at and self._clock.now() - number.disconnected_at > self._days * _DAY:
             found = self._let_go(number, found)
         await self._in_time(self._journal.append(*found))
         if log.isEnabledFor(logging.DEBUG):
@@ -86,7 +91,7 @@ class Webhooks:
             return []
         week = int(self._clock.now() // (7 * _DAY))
         key = f"gone:{number.id}:week {week}"
-        return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, days=DAYS_KEPT)]
+        return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, days=self._days)]
 
     async def _in_time(self, storing: Awaitable[T]) -> T:
         """A database that is away and a disk that is full are waited for; 360Dialog does not wait longer than this."""

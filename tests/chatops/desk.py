@@ -164,6 +164,7 @@ class Scene:
         self.notes = Notes()
         self.journal = cast(Journal, self.notes)
         """What `status` looks at."""
+        self.keep_days = 30
         self.customers: dict[RoomId, Conversation] = {}
         self.findings: list[Finding] = []
         self.link = Link(connected=True, since=1_700_000_000.0, heard_at=1_700_000_100.0)
@@ -208,7 +209,7 @@ class Scene:
             templates=self.templates,
             orders=cast(Orders, self.orders),
             audit=self.audit,
-            overview=Overview(self.journal, lambda: self.link, t, keep_days=30),
+            overview=Overview(self.journal, lambda: self.link, t, keep_days=self.keep_days),
             customer_of=self.customer_of,
             commands=self.commands,
         )

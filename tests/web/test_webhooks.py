@@ -22,12 +22,12 @@ Door = tuple[ClientSession, SqliteJournal, TinyRegistry, FakeClock]
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
+async def door(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
     vault, clock = Vault(tmp_path / "secret.key"), FakeClock()
     registry = TinyRegistry(tmp_path / "registry.json", vault)
     await registry.put_number(SHOP)
     async with SqliteJournal(tmp_path, vault, clock) as journal:
-        edge = Webhooks(registry, journal, clock, "app", Guesses(clock, ()))
+        edge = Webhooks(registry, journal, clock, "app", Guesses(clock, ()), days=getattr(request, "param", 7))
         async with (
             serving(application(edge.routes()), "127.0.0.1", 0) as port,
             ClientSession(f"http://127.0.0.1:{port}") as client,
@@ -67,7 +67,10 @@ async def test_who_guesses_never_keeps_the_deliveries_out(door: Door) -> None:
     assert codes == [401] * 30 + [429] * 10
 
 
-async def test_for_a_week_a_disconnected_number_is_stored_and_then_let_go_and_told_weekly(door: Door) -> None:
+@pytest.mark.parametrize(("door", "days"), [(7, 7), (2, 2)], indirect=["door"])
+async def test_for_its_days_a_disconnected_number_is_stored_and_then_let_go_and_told_weekly(
+    door: Door, days: int
+) -> None:
     client, journal, registry, clock = door
     await registry.put_number(replace(SHOP, api_key="", connected_at=0.0, disconnected_at=clock.now()))
 
@@ -82,7 +85,7 @@ async def test_for_a_week_a_disconnected_number_is_stored_and_then_let_go_and_to
         return [entry.key for entry in await journal.heads(10)]
 
     assert await deliver("wrong", secret="x") == 401
-    clock.time += 6.9 * 86400
+    clock.time += (days - 0.1) * 86400
     assert await deliver("soon") == 200
     assert await stored() == ["wa:wamid.soon"]
     clock.time += 0.2 * 86400
@@ -92,5 +95,5 @@ async def test_for_a_week_a_disconnected_number_is_stored_and_then_let_go_and_to
     clock.time += 7 * 86400
     assert await deliver("much later") == 200
     found = await journal.find(told)
-    assert found is not None and found.entry.body["values"]["number"] == SHOP.phone
+    assert found is not None and found.entry.body["values"] == {"number": SHOP.phone, "days": days}
     assert (await journal.counts())["waiting"] == 3
