@@ -27,7 +27,7 @@ from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
 from bot.handlers import Letters, handlers_of, letters_of
 from bot.metrics import Glance, Metrics, State
-from bot.model import VisitorToken, days_kept
+from bot.model import VisitorToken
 from bot.ports import Clock
 from bot.relay import notices
 from bot.relay.api_token import api_token
@@ -39,7 +39,7 @@ from bot.relay.live_settings import LiveSettings
 from bot.relay.overview import Link, Overview
 from bot.relay.own_reactions import OwnReactions
 from bot.relay.quotes import Quotes
-from bot.relay.retention import expire_for_ever
+from bot.relay.retention import days_kept, expire_for_ever
 from bot.relay.ticks import Ticks
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin

@@ -49,16 +49,6 @@ class Number:
     """Unless it is 0, only the address is remembered: 360Dialog goes on delivering to it."""
 
 
-DAYS_KEPT = 7
-"""For so long after a number was disconnected, what 360Dialog delivers for it is stored, and shown if it is connected
-again: as long as 360Dialog would go on delivering what is not taken."""
-
-
-def days_kept(dead_letters: int) -> int:
-    """Of `DAYS_KEPT` as many as dead letters are kept at all (0: for ever), because that is what they become."""
-    return min(DAYS_KEPT, dead_letters or DAYS_KEPT)
-
-
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """One customer on one of our numbers, and the Rocket.Chat visitor and room that stand for them."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.errors import SENT_SINCE, NumberGone, Unsure
-from bot.model import NumberId, days_kept
+from bot.model import NumberId
 from bot.ports import Backlog, Journal, Kind, Stored
-from bot.relay.retention import DAY
+from bot.relay.retention import DAY, days_kept
 from bot.relay.trace import Trace, Track
 from bot.rocketchat.parse import chat_message
 from bot.translations import Translate

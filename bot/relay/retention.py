@@ -17,11 +17,19 @@ from bot.ports import Clock, Journal
 log = logging.getLogger(__name__)
 
 DAY = 86400.0
+DAYS_KEPT = 7
+"""For so long after a number was disconnected, what 360Dialog delivers for it is stored, and shown if it is connected
+again: as long as 360Dialog would go on delivering what is not taken."""
 _PERIOD = 3600.0
 _SEEN = "retention seen"
 """Mark: how far time is believed to have come, in unix seconds."""
 _SWEPT = "retention swept"
 """Mark: what was given up before that moment is deleted."""
+
+
+def days_kept(dead_letters: int) -> int:
+    """Of `DAYS_KEPT` as many as dead letters are kept at all (0: for ever), because that is what they become."""
+    return min(DAYS_KEPT, dead_letters or DAYS_KEPT)
 
 
 async def expire_for_ever(journal: Journal, clock: Clock, days: int) -> None:
