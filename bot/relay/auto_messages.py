@@ -46,7 +46,7 @@ def finished(number: Number, conversation: Conversation, room: RoomId) -> tuple[
 async def greet(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> bool:
     """The welcome of a room that has just been opened. Whether the customer was welcomed before it. Repeatable."""
     name = _welcomed(conversation)
-    said = await journal.mark(name) or ""
+    said = await _said_before(journal, name)
     if said.startswith(_WAITING):
         await journal.append(_welcome_shown(said.removeprefix(_WAITING), room, number.welcome_message))
         await journal.set_mark(name, room)
@@ -88,11 +88,24 @@ async def nobody_here(journal: Journal, number: Number, conversation: Conversati
     await journal.append(*said)
 
 
+async def _said_before(journal: Journal, name: str) -> str:
+    """The mark. What was said to somebody who waited ends with the message that waited: when that was given up, the
+    next conversation, perhaps months later, begins anew."""
+    said = await journal.mark(name) or ""
+    for beginning in (f"{_WAITING}welcome:", _OFFLINE):
+        if said.startswith(beginning):
+            waiting = await journal.find(said.removeprefix(beginning))
+            if waiting is None or waiting.state != "waiting":
+                await journal.set_mark(name, "")
+                return ""
+    return said
+
+
 async def _show_what_was_said(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> bool:
     """That nobody is here, to a customer who waited for this room; whether one did. What is still on its way is shown
     once it is out."""
     name = _put_off(conversation)
-    said = await journal.mark(name) or ""
+    said = await _said_before(journal, name)
     if said.startswith(_OFFLINE):
         sent = await journal.find(said)
         if sent is not None and "wamids" in sent.result:
