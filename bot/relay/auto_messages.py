@@ -17,7 +17,7 @@ import logging
 
 from bot.errors import BotError, Refused, WindowClosed
 from bot.model import ContactId, Conversation, MessageId, Number, NumberId, Pair, RoomId
-from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp, Workspace
+from bot.ports import Entry, Journal, Json, Outcome, Registry, Step, WhatsApp, Workspace
 from bot.relay.handover import Make, hand_over, opaque_name
 from bot.relay.notices import notice
 from bot.relay.status_endpoint import StatusEndpoint
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _WAITING = "waiting "
 """Begins the mark of a welcome for which there is no room yet; after that it is the room."""
 _OFFLINE = "offline:"
-"""Begins the mark that names what a customer was told who waits for a room; after that it is the room, too."""
+"""Begins the mark that names what a customer was told who waits for a room; after that the room stands before it."""
 
 
 def welcome(number: Number, conversation: Conversation, room: RoomId) -> tuple[Entry, ...]:
@@ -102,17 +102,31 @@ async def _said_before(journal: Journal, name: str) -> str:
 
 
 async def _show_what_was_said(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> bool:
-    """That nobody is here, to a customer who waited for this room; whether one did. What is still on its way is shown
-    once it is out."""
+    """That nobody is here, to a customer who waited for this room; whether one did.
+
+    What is still on its way is shown once it is out, by whoever sends it: first the mark names the room, then this
+    looks whether it is out; there first it is noted as out, then the mark is read. So one of the two sees the other."""
     name = _put_off(conversation)
     said = await _said_before(journal, name)
     if said.startswith(_OFFLINE):
-        sent = await journal.find(said)
-        if sent is not None and "wamids" in sent.result:
-            await journal.append(_offline_shown(said, room, number.offline_message))
-        await journal.set_mark(name, room)
-        return True
-    return said == room
+        said = f"{room} {said}"
+        await journal.set_mark(name, said)
+    shown_in, _, key = said.partition(" ")
+    if shown_in != room:
+        return False
+    sent = await journal.find(key)
+    if sent is not None and ("wamids" in sent.result or any(one.state == "out" for one in sent.entry.steps.values())):
+        await journal.append(_offline_shown(key, room, number.offline_message))
+    return True
+
+
+async def _room_of(journal: Journal, conversation: Conversation, key: str) -> str:
+    """Where this that was said to a customer who waited has to be shown; empty when no room is open yet."""
+    room, _, its = (await journal.mark(_put_off(conversation)) or "").partition(" ")
+    if its == key:
+        return room
+    now = await journal.conversation(conversation.number, conversation.contact)
+    return (now.room if now is not None else None) or ""
 
 
 def _put_off(conversation: Conversation) -> str:
@@ -182,8 +196,9 @@ class AutoMessages:
         if which == "welcome" and room:
             await self._journal.append(_welcome_shown(entry.key, room, words))
         if which == "offline":
-            now = await self._journal.conversation(number.id, contact)  # an agent may have come meanwhile
-            if open_room := room or (now.room if now is not None else None):
+            await self._journal.progress(entry, len(parts) - 1, Step("out", wamids[-1]))
+            # an agent may have come meanwhile
+            if open_room := room or await _room_of(self._journal, conversation, entry.key):
                 await self._journal.append(_offline_shown(entry.key, open_room, words))
         return Outcome({"wamids": list(wamids)}, pairs)
 

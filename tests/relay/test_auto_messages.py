@@ -1,13 +1,19 @@
 """What a number says by itself belongs to one time of waiting, and the agent of that conversation sees it."""
 
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import pytest
 
-from bot.model import ContactId, Conversation, Number, NumberId, RoomId, VisitorToken
-from bot.ports import Entry, Journal, Outcome, Workspace
-from bot.relay.auto_messages import nobody_here, opened
-from tests.contract.journals import take
+from bot.model import ContactId, Conversation, Number, NumberId, Pair, RoomId, Sent, VisitorToken, Wamid
+from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp, Workspace
+from bot.relay.auto_messages import AutoMessages, nobody_here, opened
+from bot.relay.status_endpoint import StatusEndpoint
+from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.secrets import Vault
+from tests.contract.journals import ManualClock, take
 
 NUMBER = Number(
     NumberId("4915112345678"), "+4915112345678", "key", "path", "secret",
@@ -62,3 +68,60 @@ async def test_after_the_waiting_message_was_given_up_the_next_conversation_begi
     await open_room(journal)
 
     assert await said(journal) == [f"welcome:{ROOM}"]
+
+
+class Sender:
+    """WhatsApp and the registry, as far as a text of a number's needs them; `meanwhile` happens as it goes out."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def number(self, id: NumberId) -> Number:
+        return NUMBER
+
+    async def turn(self, api_key: str, *, bulk: bool = False) -> None: ...
+
+    async def send(self, api_key: str, body: Json) -> Sent:
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return Sent(Wamid(f"wamid.{body['text']['body']}"))
+
+    async def accepted(self, pairs: Iterable[Pair], to: str, text: str) -> None: ...
+
+
+@pytest.mark.parametrize("moment", ["as it goes out", "when it is out", "twice"])
+async def test_a_room_that_opens_as_the_customer_is_told_shows_it(journal: Journal, moment: str) -> None:
+    await journal.remember(WITH)
+    number = replace(NUMBER, welcome_message="")
+    await journal.append(Entry("wa:first", f"in:{NUMBER.id}:{WITH.contact}", "wa.message", {}, source=NUMBER.id))
+    await nobody_here(journal, number, WITH, await take(journal, "wa:first"))
+    told = await take(journal, "offline:wa:first")
+    sender = Sender()
+    if moment != "when it is out":
+        sender.meanwhile = lambda: open_room(journal)
+    say = AutoMessages(cast(Registry, sender), journal, cast(WhatsApp, sender), cast(StatusEndpoint, sender))
+    outcome = await say(told)
+    if moment != "as it goes out":
+        await open_room(journal)
+    await journal.done(told, outcome)
+
+    assert "notice:offline:wa:first" in await said(journal)
+
+
+async def test_an_opening_that_is_cut_short_shows_it_at_the_next_try(tmp_path: Path, clock: ManualClock) -> None:
+    class Cut(SqliteJournal):
+        full = False
+
+        async def append(self, *entries: Entry) -> int:
+            if self.full and any("offline" in entry.key for entry in entries):
+                raise OSError("the disk is full")
+            return await super().append(*entries)
+
+    async with Cut(tmp_path, Vault(tmp_path / "secret.key"), clock) as journal:
+        await waits(journal)
+        journal.full = True
+        with pytest.raises(OSError, match="full"):
+            await open_room(journal)
+        journal.full = False
+        await open_room(journal)
+
+        assert "notice:offline:wa:first" in await said(journal)
