@@ -101,7 +101,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             setup_room=lambda: bot.setup_room,
             form_rooms=sessions.rooms,
         )
-        reactions = OwnReactions(doors.workspace, bot.username)
+        reactions = OwnReactions(doors.workspace, bot.username, doors.alone)
         ticks = Ticks(doors.journal, reactions, clock, wanted=settings.rocketchat.status_reactions)
         handlers = handlers_of(
             bot,

@@ -2,33 +2,32 @@
 
 The server reads a message's reactions, changes them and writes them back whole (Rocket.Chat 8.3
 app/reactions/server/setReaction.ts), so two changes of one message at a time would lose one: `alone` makes them wait
-for each other. For the same reason nothing is taken back from a message that has no reactions: there 8.3 takes
-`shouldReact: false` for a change and *sets* the reaction.
+for each other, also those of several bots. For the same reason nothing is taken back from a message that has no
+reactions: there 8.3 takes `shouldReact: false` for a change and *sets* the reaction.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from weakref import WeakValueDictionary
+from contextlib import AbstractAsyncContextManager
 
 from bot.errors import Refused
 from bot.model import MessageId
-from bot.ports import Workspace
+from bot.ports import Alone, Workspace
 from bot.whatsapp.short_codes import codes
 
 _TRIES = 4
 
 
 class OwnReactions:
-    def __init__(self, workspace: Workspace, bot_username: Callable[[], str]) -> None:
+    def __init__(self, workspace: Workspace, bot_username: Callable[[], str], alone: Alone) -> None:
         self._workspace = workspace
         self._bot_username = bot_username
-        self._locks: WeakValueDictionary[MessageId, asyncio.Lock] = WeakValueDictionary()
+        self._alone = alone
 
-    def alone(self, message: MessageId) -> asyncio.Lock:
+    def alone(self, message: MessageId) -> AbstractAsyncContextManager[object]:
         """Enter it for everything between `on` and the last change."""
-        return self._locks.setdefault(message, asyncio.Lock())
+        return self._alone(f"reactions:{message}")
 
     async def on(self, message: MessageId) -> list[str] | None:
         """Short codes of the bot's reactions on the message; None when it is gone or cannot be seen."""

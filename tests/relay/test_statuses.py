@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -48,7 +49,7 @@ async def test_its_message_may_be_done_between_two_looks(journal: Interleaved) -
 
     item = {"id": "w1", "status": "read", "timestamp": "5", "biz_opaque_callback_data": opaque_name("rc:m1", 0)}
     status = Entry("st:w1:read", "st:4915:w1", "wa.status", {"item": item, "at": 5}, source="4915", tries=9)
-    ticks = Ticks(journal, OwnReactions(cast(Workspace, None), lambda: ""), ManualClock(), wanted=True)
+    ticks = Ticks(journal, OwnReactions(cast(Workspace, None), lambda: "", nullcontext), ManualClock(), wanted=True)
     statuses = Statuses(journal, cast(StatusEndpoint, Endpoint()), ticks)
     await journal.append(Entry("rc:m1", "out:r1", "rc.message", {}))
     [sent] = await journal.heads(1)
