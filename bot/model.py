@@ -46,7 +46,8 @@ class Number:
     offline_message: str = ""
     connected_at: float = 0.0
     disconnected_at: float = 0.0
-    """Unless it is 0, only the address is remembered: 360Dialog goes on delivering to it."""
+    """Unless it is 0, only the address is remembered: 360Dialog goes on delivering to it. With `connected_at` too, the
+    number is coming back: what comes in waits behind what came before."""
 
 
 @dataclass(frozen=True, slots=True)

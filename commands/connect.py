@@ -92,18 +92,16 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     """Repeatable. The number is known before its address is registered, so that no early message meets a closed door.
 
     A number that is connected anew keeps its address and secret and is changed only once 360Dialog agreed; a new one
-    that 360Dialog does not register is forgotten again (`connected_at` 0: not yet). What came in for a number while it
-    was disconnected is brought back.
+    that 360Dialog does not register is forgotten again (`connected_at` 0: not yet). One that was disconnected stays so
+    until it is registered, and what comes in is stored from now on, however long it was gone. Then what came in
+    meanwhile is brought back, and only when all of that is in its place the number is connected.
     """
     key, phone = answers["api_key"], answers["phone_number"]
     health = await health_of(desk, key)
     _same_number(health, phone)
     known, former = await desk.registry.number(number_id(phone)), await desk.registry.former(number_id(phone))
-    number = (
-        known
-        or (replace(former, disconnected_at=0.0) if former else None)
-        or Number(number_id(phone), phone, key, secrets.token_urlsafe(24), secrets.token_urlsafe(32))
-    )
+    gone = replace(former, api_key="", connected_at=0.0) if former is not None else None
+    number = known or gone or Number(number_id(phone), phone, key, secrets.token_urlsafe(24), secrets.token_urlsafe(32))
     wanted = replace(
         number,
         api_key=key,
@@ -114,19 +112,26 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
         welcome_message=answers.get("welcome_message", ""),
         conversation_finished_message=answers.get("conversation_finished_message", ""),
         offline_message=answers.get("offline_message", ""),
+        disconnected_at=0.0,
     )
-    if not number.connected_at:
+    if gone is not None:
+        await desk.registry.put_number(replace(gone, disconnected_at=desk.now))
+    elif not number.connected_at:
         await desk.registry.put_number(wanted)
     try:
         await register(desk, wanted)
     except BotError:
-        if former is not None:
-            await desk.registry.put_number(former)
+        if gone is not None:
+            await desk.registry.put_number(gone)
         elif not number.connected_at:
             await desk.registry.remove_number(wanted.id)
         raise
-    await desk.registry.put_number(replace(wanted, connected_at=number.connected_at or desk.now))
-    kept = await desk.overview.bring_back(wanted.id)
+    wanted, kept = replace(wanted, connected_at=number.connected_at or desk.now), 0
+    if gone is not None:
+        await desk.registry.put_number(replace(wanted, disconnected_at=desk.now))
+        kept = await desk.overview.bring_back(wanted.id)
+    await desk.registry.put_number(wanted)
+    kept += await desk.overview.bring_back(wanted.id)
     return replace(connected(wanted, health, kept), did=Act("connect", {"number": wanted.phone}))
 
 

@@ -8,9 +8,10 @@ it. It is paired like any message, so what the customer quotes or reacts to is f
 
 from __future__ import annotations
 
-from bot.errors import NumberGone, Refused
-from bot.model import MessageId, NumberId, Pair, Post
+from bot.errors import Refused
+from bot.model import MessageId, Pair, Post
 from bot.ports import Entry, Journal, Outcome, Registry, Workspace
+from bot.relay.connected import connected_number
 from bot.relay.conversations import Conversations
 from bot.relay.quotes import Quotes
 from bot.rocketchat.compose import as_lines, notice_id
@@ -42,9 +43,7 @@ class Echoes:
 
     async def shown(self, entry: Entry) -> Outcome:
         """Of a `wa.other` entry that is an echo. Repeatable."""
-        number = await self._registry.number(NumberId(entry.source))
-        if number is None:
-            raise NumberGone(entry.source)
+        number = await connected_number(self._registry, entry)
         message = parse.echo(entry.body)
         if await self._journal.pair(message.id) is not None:
             return Outcome({"what": "echo", "ignored": "already_shown"})

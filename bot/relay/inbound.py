@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from bot.errors import GroupMessage, NoAgentOnline, NumberGone, WrongNumber
-from bot.model import ContactId, Message, Number, NumberChange, NumberId
+from bot.errors import GroupMessage, NoAgentOnline, WrongNumber
+from bot.model import ContactId, Message, Number, NumberChange
 from bot.ports import Clock, Entry, Journal, Outcome, Registry
 from bot.relay.auto_messages import nobody_here
+from bot.relay.connected import connected_number
 from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
 from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
@@ -49,9 +50,7 @@ class Inbound:
         self._t = t
 
     async def __call__(self, entry: Entry) -> Outcome:
-        number = await self._registry.number(NumberId(entry.source))
-        if number is None:
-            raise NumberGone(entry.source)
+        number = await connected_number(self._registry, entry)
         await self._check_address(entry, number)
         message = parse.message(entry.body)
         if message.group:

@@ -22,13 +22,13 @@ from bot.errors import (
     KeyInvalid,
     NotFound,
     NumberBlocked,
-    NumberGone,
     Refused,
     RoomClosed,
     Unpaid,
 )
-from bot.model import Conversation, Media, Message, MessageId, Number, NumberId, Pair, RoomId, VisitorToken
+from bot.model import Conversation, Media, Message, MessageId, Number, Pair, RoomId, VisitorToken
 from bot.ports import Clock, Entry, Journal, Json, Outcome, Registry, Step, WhatsApp, Workspace
+from bot.relay.connected import connected_number
 from bot.relay.conversations import Conversations
 from bot.relay.media_source import FetchFailed, MediaSource
 from bot.relay.spool import Spool
@@ -142,9 +142,7 @@ class InboundMedia:
         return shown
 
     async def __call__(self, entry: Entry) -> Outcome:
-        number = await self._registry.number(NumberId(entry.source))
-        if number is None:
-            raise NumberGone(entry.source)
+        number = await connected_number(self._registry, entry)
         message = parse.message(entry.body)
         media = carried(message)
         if media is None:

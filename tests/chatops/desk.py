@@ -147,6 +147,9 @@ class Notes:
     async def counts(self) -> Mapping[str, int]:
         return {"dead": 0}
 
+    async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
+        return []
+
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:
         latest = [Stored(one, "waiting") for one in reversed(self.entries.values()) if not before or one.seq < before]
         return latest[:limit]

@@ -1,5 +1,7 @@
 """A number is disconnected while 360Dialog goes on delivering to it, and is perhaps connected again."""
 
+import asyncio
+
 from bot.stage import Stage, staged
 from tests.nemesis.clocks import FastClock
 
@@ -66,3 +68,20 @@ async def test_a_number_whose_return_fails_keeps_what_comes_in() -> None:
         await stage.connect()
 
         await stage.agent_reads("anybody there?")
+
+
+async def test_what_comes_in_while_it_is_being_connected_again_keeps_its_place() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await disconnect(stage)
+        await stage.customer.write(stage.number, "first")
+        await stage.rc.until(lambda: told(stage, "still write to +4915112345678"))
+        stage.wa.levers.add("/v1/configs/webhook", method="POST", when="after", delay=1.0)
+        returning = asyncio.create_task(stage.connect())
+        await stage.wa.until(lambda: stage.wa.levers.idle)
+        await stage.customer.write(stage.number, "second")
+
+        await returning
+
+        room = await stage.agent_reads("second")
+        assert stage.from_customer(room) == ["first", "second"]
