@@ -185,16 +185,27 @@ class Listener:
         """Reads over REST what changed since the mark, whether or not it was heard live.
 
         The mark moves to what was known of the server's clock when the reading began: live events never move it, so
-        one that the bus dropped is found here.
+        one that the bus dropped is found here. It stays when a conversation was refused; the others are read all the
+        same.
         """
         stored = await self._journal.mark(MARK)
         self._marked = stored is not None
         began = self._newest
         since = float(stored) - MARGIN if stored is not None else await self._first_moment()
-        await together(partial(self._read_conversation, since), await self._workspace.rooms_since(since), _TOGETHER)
+        refused: list[Refused] = []
+
+        async def read(room: RoomId) -> None:
+            try:
+                await self._read_conversation(since, room)
+            except Refused as error:
+                refused.append(error)
+
+        await together(read, await self._workspace.rooms_since(since), _TOGETHER)
         setup = self._setup_room()
         rooms = {*await self._form_rooms(), *await self._direct_rooms(since), *([setup] if setup else [])}
         await together(partial(self._read_commands, since), rooms, _TOGETHER)
+        if refused:
+            raise refused[0]
         if stored is None:
             await self._mark_first(self._newest)
         else:
@@ -208,7 +219,11 @@ class Listener:
         await self._journal.append(*self._missed(missed, since))
 
     async def _read_commands(self, since: float, room: RoomId) -> None:
-        missed = await self._messages(room, since)
+        try:
+            missed = await self._messages(room, since)
+        except Refused as error:  # the bot was removed from it: nobody there waits for an answer
+            log.warning("Rocket.Chat does not let the bot read a room of commands: %s", error)
+            return
         young = [one for one in missed if _written(one) > max(self._newest - _COMMAND_LIFE, self._floor)]
         entries = [for_bot(message, "p" if room == self._setup_room() else "d", self._bot) for message in young]
         await self._journal.append(*(entry for entry in entries if entry is not None))

@@ -109,6 +109,51 @@ async def test_a_gap_in_many_conversations_is_read_several_at_a_time_and_each_in
         assert [[one.text for one in person.received] for person in people] == [said] * len(people)
 
 
+async def test_one_conversation_that_cannot_be_read_holds_up_no_other() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        people = [stage.customer, stage.wa.customer("+491709999999", name="Nils")]
+        rooms = []
+        for person in people:
+            await person.write(stage.number, "hi")
+            rooms.append(await stage.agent_reads("hi", person))
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        for room in rooms:
+            await stage.agent_writes(room, "in the gap")
+        no = {"success": False, "error": "Not allowed [error-not-allowed]", "errorType": "error-not-allowed"}
+        stage.rc.levers.add("chat.syncMessages", status=400, body=no)
+        stage.rc.refuse_sockets(False)
+
+        await stage.wa.until(lambda: any(person.received for person in people))
+        assert stage.rc.levers.idle
+        await stage.rc.cut_sockets()  # the next look reads what is still missing
+        for person in people:
+            await stage.customer_reads("in the gap", person)
+
+
+async def test_a_room_of_commands_that_the_bot_was_removed_from_holds_up_nothing() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        direct = stage.rc.direct_room(stage.admin, stage.bot_user)
+        await stage.command("connect", direct)
+        del stage.rc.core.world.subscriptions[direct, stage.bot_user.id]
+        before = len(stage.from_bot(stage.setup_room))
+        stage.rc.refuse_sockets(True)
+        await stage.rc.cut_sockets()
+        await stage.agent_writes(room, "in the gap")
+        stage.rc.refuse_sockets(False)
+        await stage.customer_reads("in the gap")
+        await stage.rc.until(lambda: any(one.path.endswith("Messages") and one.status == 400 for one in stage.rc.calls))
+        for _ in range(3):
+            await stage.command("!whatsapp-360d-cloud help")
+
+        said = [one["msg"] for one in stage.from_bot(stage.setup_room)[before:]]
+        assert len(said) == 3 and all("What I can do" in one for one in said)
+
+
 async def test_a_command_typed_in_a_direct_room_during_a_gap_is_answered() -> None:
     async with staged() as stage:
         await stage.connect()
