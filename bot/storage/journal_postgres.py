@@ -301,13 +301,12 @@ class PostgresJournal:
         rows = [row for wish in wishes for row in wish.rows]
         owner = [number for number, wish in enumerate(wishes) for _ in wish.rows]
         try:
-            places = await self._database.transact(lambda db: tables.append(db, rows))
+            new = [owner[place] for place in await self._database.transact(lambda db: tables.append(db, rows))]
         except Exception as error:
             for wish in wishes:
                 if not wish.stored.done():
                     wish.stored.set_exception(error)
             return
-        new = [owner[place] for place in places]
         self._tell(NEWS)
         for number, wish in enumerate(wishes):
             if not wish.stored.done():
@@ -318,16 +317,17 @@ class PostgresJournal:
             self._news.clear()
             tried = False
 
-            async def work(db: Db) -> tuple[list[Entry], float]:
+            async def work(db: Db) -> tuple[list[Entry], float, float]:
                 nonlocal tried
                 if tried:  # the first try may have been committed without our knowing
                     await tables.give_back(db, self._bot, all_but=self._held)
                 tried, now = True, self._clock.now()
                 if back := self._put_back.by(now):
                     await tables.put_back(db, now, back)
-                return await tables.take(db, limit, now, self._bot, held=self._held, shut=shut)
+                return *await tables.take(db, limit, now, self._bot, held=self._held, shut=shut), back
 
-            entries, self._next_due = await self._database.transact(work)
+            entries, self._next_due, back = await self._database.transact(work)
+            self._put_back.made_up(back)
             self._held.update({entry.lane: entry.seq for entry in entries})
             if gone.is_set():  # nobody would work on them
                 for entry in entries:

@@ -136,6 +136,7 @@ class SqliteJournal:
             return tables.heads(db, limit, held, now, shut)
 
         def hold(taken: tuple[list[Entry], float]) -> None:
+            self._put_back.made_up(back)
             if asked.cancelled():  # nobody would work on them
                 self._news.set()
                 return

@@ -27,9 +27,15 @@ class PutBack:
 
     def __init__(self) -> None:
         self._latest = 0.0
+        self._owed = 0.0
 
     def by(self, now: float) -> float:
-        """Seconds by which it went back since the last look; 0: it did not, or so little that nobody waits for it, or
-        so much that every pause is seen to be too long (`FAR`)."""
+        """Seconds by which it went back, until it is `made_up` for; 0: it did not, or so little that nobody waits for
+        it, or so much that every pause is seen to be too long (`FAR`)."""
         back, self._latest = self._latest - now, now
-        return back if 1 < back <= FAR else 0.0
+        self._owed += back if 1 < back <= FAR else 0.0
+        return self._owed
+
+    def made_up(self, back: float) -> None:
+        """Pauses are shorter by so much, and the disk has it."""
+        self._owed -= back

@@ -16,7 +16,7 @@ from bot.storage.files import StorageError
 from bot.storage.journal_schema import MIGRATIONS, open_journal
 from bot.storage.journal_sqlite import FILE, SqliteJournal
 from bot.storage.secrets import Vault
-from tests.contract.journals import ManualClock, entry, take
+from tests.contract.journals import ManualClock, entry, keys, take
 
 SECRET_TOKEN = "the-visitors-token"
 
@@ -154,6 +154,26 @@ async def test_a_disk_that_is_full_is_said_and_waited_for(tmp_path: Path, caplog
         assert await asyncio.gather(*appending[1:]) == [1] * 4
         assert await journal.append(entry("k0")) == 1, "whoever did not wait any longer has left nothing behind"
         assert dict(await journal.counts()) == {"waiting": 5, "done": 1, "dead": 0}
+
+
+async def test_a_clock_that_was_put_back_lengthens_no_pause_though_the_disk_fails_just_then(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with SqliteJournal(tmp_path, Vault(tmp_path / "secret.key"), clock) as journal:
+        await journal.append(entry("a"))
+        await journal.again(await take(journal, "a"), 60, "busy")
+        assert await keys(journal) == []
+        journal._db.execute(
+            "CREATE TEMP TRIGGER broken BEFORE UPDATE OF due ON main.entries BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        )
+        clock.advance(-1800)
+        with pytest.raises(StorageError):
+            await journal.heads(10)
+        journal._db.execute("DROP TRIGGER broken")
+        clock.advance(50)
+        assert await keys(journal) == [], "not sooner either"
+        clock.advance(10)
+
+        assert await keys(journal) == ["a"]
 
 
 async def test_several_appends_share_a_commit(tmp_path: Path) -> None:

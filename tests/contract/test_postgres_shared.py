@@ -130,6 +130,26 @@ async def test_one_bot_at_a_time_is_alone(bots: list[OneBot]) -> None:
         await asyncio.gather(*(enter(bots[n % 2]) for n in range(4)))
 
 
+async def test_a_clock_that_was_put_back_lengthens_no_pause_though_the_database_is_lost_just_then(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    journal, clock = bots[0].journal, bots[0].clock
+    await journal.append(entry("a"))
+    await journal.again(await take(journal, "a"), 60, "busy")
+    assert await keys(journal) == []
+    await admin.execute(
+        "CREATE SEQUENCE tries; CREATE FUNCTION lost() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF nextval('tries') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN new; END $$; "
+        "CREATE TRIGGER lost BEFORE UPDATE OF due ON entries FOR EACH ROW EXECUTE FUNCTION lost()"
+    )
+    clock.advance(-1800)
+    assert await keys(journal) == []
+    assert await admin.fetchval("SELECT last_value FROM tries") == 2, "lost once, and tried again"
+    clock.advance(60)
+
+    assert await keys(journal) == ["a"]
+
+
 # --- the registry ---------------------------------------------------------------------------------------------------
 
 
