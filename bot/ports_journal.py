@@ -170,8 +170,8 @@ class Journal(Protocol):
         """Entries of the kind `audit`, the latest arrival first; only those that came before the one with that `seq`,
         unless it is 0."""
 
-    async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
-        """Those that were given up first; with `latest` those that were given up last, the last first."""
+    async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
+        """Those that were given up first, behind `after`; or with `latest` those given up last, the last first."""
 
     async def latest(self, person: str, limit: int) -> list[Stored]:
         """What concerns a customer (phone digits or user id) on any number, the latest arrival first: messages that

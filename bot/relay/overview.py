@@ -19,6 +19,8 @@ LATEST = 5
 """Dead letters that are shown."""
 _MOST = 1000
 """Dead letters that are retried at once."""
+_PAGE = 200
+"""Dead letters, with their bodies, that are in memory at once."""
 Way = Literal["in", "out", "other"]
 _WAYS: Mapping[Kind, Way] = {
     "wa.message": "in", "wa.media": "in", "wa.other": "in",
@@ -109,8 +111,11 @@ class Overview:
 
     async def bring_back(self, number: NumberId) -> int:
         """Lets what came in for a number while it was disconnected wait again, the first of it first; how many."""
-        most = (await self._journal.counts())["dead"]
-        missed = [one.entry.key for one in await self._journal.dead(most) if _missed(one, number)]
+        missed: list[str] = []
+        page = await self._journal.dead(_PAGE)
+        while page:
+            missed += [one.entry.key for one in page if _missed(one, number)]
+            page = await self._journal.dead(_PAGE, after=page[-1])
         return sum([await self._journal.retry(key) for key in missed])
 
     async def _letter(self, stored: Stored) -> Letter:

@@ -201,8 +201,8 @@ class PostgresJournal:
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:
         return [shapes.stored_of(row) for row in await self._rows(tables.AUDIT, before or shapes.LAST_SEQ, limit)]
 
-    async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
-        return [shapes.stored_of(row) for row in await self._rows(tables.DEAD_LATEST if latest else tables.DEAD, limit)]
+    async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
+        return [shapes.stored_of(row) for row in await self._rows(*tables.dead_query(limit, latest, after))]
 
     async def latest(self, person: str, limit: int) -> list[Stored]:
         name = plain(person)

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.model import Pair
-from bot.ports import Entry, Step
+from bot.ports import Entry, Step, Stored
 from bot.storage import postgres_memory as memory
 from bot.storage.journal_rows import Values, entry_of, expired, new_values, plain, steps_of, steps_text, without_nul
 from bot.storage.journal_tables import MOST_EXPIRED, NEVER, Sealed, without_refused
@@ -120,7 +120,7 @@ PAIR = "SELECT * FROM pairs WHERE wamid = $1"
 PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = $1"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = $1"
 AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < $1 ORDER BY seq DESC LIMIT $2"
-DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT $1"
+DEAD = "SELECT * FROM entries WHERE state = 'dead' AND (closed_at, seq) > ($1, $2) ORDER BY closed_at, seq LIMIT $3"
 DEAD_LATEST = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at DESC, seq DESC LIMIT $1"
 COUNTS = """
     SELECT sum(waiting)::bigint AS waiting, sum(done)::bigint AS done, sum(dead)::bigint AS dead FROM tally
@@ -313,6 +313,13 @@ async def retry(db: Db, key: str) -> bool:
     )  # fmt: skip
     await _back_from_the_dead(db, row["seq"])
     return True
+
+
+def dead_query(limit: int, latest: bool, after: Stored | None) -> Values:
+    """The query and its values."""
+    if latest:
+        return DEAD_LATEST, limit
+    return (DEAD, after.closed_at, after.entry.seq, limit) if after else (DEAD, -1.0, 0, limit)
 
 
 async def expire(db: Db, before: float, since: float, now: float) -> int:

@@ -207,8 +207,8 @@ class SqliteJournal:
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:
         return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, limit)]
 
-    async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
-        rows = await self._rows(tables.DEAD_LATEST if latest else tables.DEAD, limit)
+    async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
+        rows = await self._rows(*tables.dead_query(limit, latest, after))
         return [stored_of(row) for row in rows]
 
     async def latest(self, person: str, limit: int) -> list[Stored]:

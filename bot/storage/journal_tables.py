@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain
 
 from bot.model import Conversation, Pair, RoomId
-from bot.ports import Entry, Step
+from bot.ports import Entry, Step, Stored
 from bot.storage.journal_rows import Values, entry_of, expired, pair_values, steps_of, steps_text
 from bot.storage.waiting import FAR
 
@@ -56,7 +56,7 @@ PAIR = "SELECT * FROM pairs WHERE wamid = ?"
 PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = ?"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = ?"
 AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < ? ORDER BY seq DESC LIMIT ?"
-DEAD = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at, seq LIMIT ?"
+DEAD = "SELECT * FROM entries WHERE state = 'dead' AND (closed_at, seq) > (?, ?) ORDER BY closed_at, seq LIMIT ?"
 EXPIRED = "SELECT seq, why FROM entries WHERE state = 'dead' AND closed_at < ? ORDER BY closed_at, seq LIMIT ?"
 MOST_EXPIRED = 500
 DEAD_LATEST = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at DESC, seq DESC LIMIT ?"
@@ -260,6 +260,13 @@ def retry(db: sqlite3.Connection, key: str) -> bool:
     )
     show_head(db, lane)
     return True
+
+
+def dead_query(limit: int, latest: bool, after: Stored | None) -> Values:
+    """The query and its values."""
+    if latest:
+        return DEAD_LATEST, limit
+    return (DEAD, after.closed_at, after.entry.seq, limit) if after else (DEAD, -1.0, 0, limit)
 
 
 def expire(db: sqlite3.Connection, before: float, since: float, now: float) -> int:

@@ -147,7 +147,7 @@ class Notes:
     async def counts(self) -> Mapping[str, int]:
         return {"dead": 0}
 
-    async def dead(self, limit: int = 100, *, latest: bool = False) -> list[Stored]:
+    async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
         return []
 
     async def audit(self, limit: int, before: int = 0) -> list[Stored]:

@@ -132,7 +132,25 @@ async def test_dead_letters_are_listed_in_the_order_of_their_death(journal: Jour
         await journal.park(one, "no")
 
     assert [letter.entry.key for letter in await journal.dead()] == ["c", "b", "a"]
-    assert [letter.entry.key for letter in await journal.dead(limit=1)] == ["c"]
+    first = await journal.dead(limit=1)
+    assert [letter.entry.key for letter in first] == ["c"]
+    second = await journal.dead(limit=1, after=first[0])
+    assert [letter.entry.key for letter in second] == ["b"]
+    assert [letter.entry.key for letter in await journal.dead(after=second[0])] == ["a"]
+
+
+async def test_dead_letters_of_one_moment_are_read_on_without_leaving_one_out(journal: Journal) -> None:
+    await journal.append(entry("a", "A"), entry("b", "B"), entry("c", "C"))
+    for one in await journal.heads(3):
+        await journal.park(one, "no")
+
+    read: list[str] = []
+    page = await journal.dead(limit=2)
+    while page:
+        read += [letter.entry.key for letter in page]
+        page = await journal.dead(limit=2, after=page[-1])
+
+    assert read == ["a", "b", "c"]
 
 
 async def test_a_dead_letter_can_be_tried_again_from_the_beginning(journal: Journal) -> None:

@@ -213,7 +213,7 @@ def plan(db: sqlite3.Connection, query: str) -> list[str]:
         (tables.DUE_LANES, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=? AND since<?)"),
         (tables.FAR_LANES, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=? AND since>?)"),
         (tables.NEXT_DUE, "SEARCH lanes USING COVERING INDEX lanes_turn (delayed=? AND since>?)"),
-        (tables.DEAD, "SCAN entries USING INDEX entries_dead"),
+        (tables.DEAD, "SEARCH entries USING INDEX entries_dead (closed_at>?)"),
         (tables.ENTRY_BY_KEY, "SEARCH entries USING INDEX sqlite_autoindex_entries_1 (key=?)"),
         (tables.CONVERSATION_BY[0], "SEARCH conversations USING PRIMARY KEY (number=? AND contact=?)"),
         (tables.CONVERSATION_BY_HASH, "SEARCH conversations USING INDEX conversations_token (token_hash=?)"),

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from bot.model import NumberId
-from bot.ports import Entry, Journal
+from bot.ports import Entry, Journal, Stored
 from bot.relay.overview import Link, Overview
 from bot.relay.worker import Worker
+from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.secrets import Vault
 from bot.translations import translator
 from tests.contract.journals import ManualClock, entry
 from tests.relay.at_work import Log, at_work, closed, nobody
 
 NUMBER, OTHER = "4930111", "4930222"
+
+
+class Counting(SqliteJournal):
+    """Notes how many dead letters were in memory at once."""
+
+    most = 0
+
+    async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
+        letters = await super().dead(limit, latest=latest, after=after)
+        self.most = max(self.most, len(letters))
+        return letters
+
+
+def overview_of(journal: Journal) -> Overview:
+    return Overview(journal, lambda: Link(connected=True, since=0.0, heard_at=0.0), translator("en"), keep_days=30)
 
 
 async def given_up(journal: Journal, clock: ManualClock, *entries: Entry) -> None:
@@ -27,7 +45,7 @@ async def test_it_comes_back_in_order_and_nothing_else_does(journal: Journal, cl
     missed = [replace(entry(f"missed {n}", at_ms=n), source=NUMBER) for n in range(100)]
     await given_up(journal, clock, *missed)
     await given_up(journal, clock, *(replace(entry(f"other {n}", f"lane {n}"), source=OTHER) for n in range(1001)))
-    overview = Overview(journal, lambda: Link(connected=True, since=0.0, heard_at=0.0), translator("en"), keep_days=30)
+    overview = overview_of(journal)
 
     log = Log()
     async with at_work(Worker(journal, {"wa.message": log}, clock, nobody)):
@@ -36,3 +54,19 @@ async def test_it_comes_back_in_order_and_nothing_else_does(journal: Journal, cl
 
     assert log.seen == [one.key for one in missed]
     assert (await journal.counts())["dead"] == 1001
+
+
+async def test_however_many_dead_letters_there_are_some_hundred_are_read_at_once(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with Counting(tmp_path, Vault(tmp_path / "secret.key"), clock) as journal:
+        for day in range(3):
+            others = [replace(entry(f"{day} other {n}", f"lane {n}"), source=OTHER) for n in range(400)]
+            await given_up(journal, clock, *others)
+            await given_up(journal, clock, replace(entry(f"missed {day}", at_ms=day), source=NUMBER))
+        overview = overview_of(journal)
+
+        assert await overview.bring_back(NumberId(NUMBER)) == 3
+
+        assert journal.most <= 500
+        assert (await journal.counts())["waiting"] == 3
