@@ -101,8 +101,7 @@ class Overview:
 
     async def retry_all(self) -> int:
         """How many wait again. Those that may have reached the customer stay: of them a person decides one by one."""
-        letters = await self._journal.dead(_MOST)
-        return sum([await self._journal.retry(one.entry.key) for one in letters if not _perhaps_sent(one)])
+        return await self._retry(lambda one: not _perhaps_sent(one), _MOST)
 
     @property
     def days_kept(self) -> int:
@@ -111,12 +110,16 @@ class Overview:
 
     async def bring_back(self, number: NumberId) -> int:
         """Lets what came in for a number while it was disconnected wait again, the first of it first; how many."""
-        missed: list[str] = []
+        return await self._retry(lambda one: _missed(one, number))
+
+    async def _retry(self, wanted: Callable[[Stored], bool], most: int | None = None) -> int:
+        """The first of them first, at most so many; how many wait again."""
+        keys: list[str] = []
         page = await self._journal.dead(_PAGE)
-        while page:
-            missed += [one.entry.key for one in page if _missed(one, number)]
+        while page and (most is None or len(keys) < most):
+            keys += [one.entry.key for one in page if wanted(one)]
             page = await self._journal.dead(_PAGE, after=page[-1])
-        return sum([await self._journal.retry(key) for key in missed])
+        return sum([await self._journal.retry(key) for key in keys[:most]])
 
     async def _letter(self, stored: Stored) -> Letter:
         entry = stored.entry

@@ -1,4 +1,5 @@
-"""What came in for a number that was disconnected goes on, in its order, however much else was given up since."""
+"""What was given up goes on when people want it: what came in for a number that was disconnected, in its order, and all
+that surely reached nobody, however much else was given up."""
 
 from __future__ import annotations
 
@@ -34,11 +35,13 @@ def overview_of(journal: Journal) -> Overview:
     return Overview(journal, lambda: Link(connected=True, since=0.0, heard_at=0.0), translator("en"), keep_days=30)
 
 
-async def given_up(journal: Journal, clock: ManualClock, *entries: Entry) -> None:
+async def given_up(
+    journal: Journal, clock: ManualClock, *entries: Entry, why: str = "NumberGone: it is disconnected"
+) -> None:
     clock.advance(60)
     await journal.append(*entries)
     while some := await journal.heads(len(entries)):
-        await asyncio.gather(*(journal.park(one, "NumberGone: it is disconnected") for one in some))
+        await asyncio.gather(*(journal.park(one, why) for one in some))
 
 
 async def test_it_comes_back_in_order_and_nothing_else_does(journal: Journal, clock: ManualClock) -> None:
@@ -70,3 +73,14 @@ async def test_however_many_dead_letters_there_are_some_hundred_are_read_at_once
 
         assert journal.most <= 500
         assert (await journal.counts())["waiting"] == 3
+
+
+async def test_letters_that_may_have_been_sent_do_not_hide_the_others(journal: Journal, clock: ManualClock) -> None:
+    unsure, sure = [entry(f"unsure {n}", f"lane {n}") for n in range(1001)], [entry(f"sure {n}", "a") for n in range(3)]
+    await given_up(journal, clock, *unsure, why="Unsure: no answer")
+    await given_up(journal, clock, *sure, why="Trouble: it was away for long")
+    overview = overview_of(journal)
+
+    assert await overview.retry_all() == 3
+    assert await overview.retry_all() == 0
+    assert {key: state for key, state in (await journal.counts()).items() if state} == {"waiting": 3, "dead": 1001}
