@@ -22,6 +22,7 @@ from bot.model import RoomId
 from bot.ports import Alone, Json, Registry, Workspace, WorkspaceAdmin
 from bot.rocketchat.compose import notice_id
 from bot.translations import Translate
+from bot.whatsapp.raw import short_id
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ class SetupChannel:
             await self._once(room, "slash", Reply("setup.slash_off", {"setting": SLASH_SETTING, "bang": BANG}))
 
     async def _once(self, room: RoomId, occasion: str, reply: Reply) -> None:
-        said = f"said {room} {occasion}"
+        said = f"said {room} {short_id(occasion)}"
         if not await self._registry.fact(said):
             await self._workspace.say(room, notice_id(said), self._view.post(reply))
             await self._registry.set_fact(said, "yes")

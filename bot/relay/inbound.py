@@ -20,7 +20,7 @@ from bot.rocketchat.compose import as_lines, message_id, visitor_name
 from bot.translations import Translate
 from bot.whatsapp import parse
 from bot.whatsapp.markup import inert_line
-from bot.whatsapp.raw import is_user_id, phone_digits
+from bot.whatsapp.raw import is_user_id, phone_digits, short_id
 
 
 class Inbound:
@@ -90,7 +90,7 @@ class Inbound:
         """
         metadata = entry.body.get("metadata")
         told = metadata if isinstance(metadata, dict) else {}
-        named = str(told.get("phone_number_id") or "")
+        named = short_id(told.get("phone_number_id"))
         if not named or named == number.phone_number_id:
             return
         others = await self._registry.numbers()

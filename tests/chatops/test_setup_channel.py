@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.chatops.command import House
 from bot.chatops.setup_channel import SLASH_SETTING, SetupChannel
 from bot.errors import BotError
 from bot.model import RoomId
+from bot.ports import Registry
 from bot.rocketchat.credentials import Credentials
 from bot.rocketchat.rest import Admin
 from bot.storage.registry import TinyRegistry
@@ -24,6 +26,7 @@ from commands import account
 from tests.adapters.rocketchat_stage import HurriedClock, Stage
 from tests.adapters.rocketchat_stage import stage as set_up
 from tests.chatops.desk import PUBLIC, TOKEN
+from tests.contract.registries import STORES
 
 NAME = "omnichannel-whatsapp-cloud-api-setup"
 
@@ -34,12 +37,14 @@ async def stage() -> AsyncIterator[Stage]:
         yield found
 
 
-def channel(stage: Stage, folder: Path, members: Sequence[str] = ()) -> SetupChannel:
+def channel(
+    stage: Stage, folder: Path, members: Sequence[str] = (), registry: Registry | None = None
+) -> SetupChannel:
     """As a start of the bot makes it: nothing in memory."""
     return SetupChannel(
         admin=stage.admin,
         workspace=stage.livechat,
-        registry=TinyRegistry(folder / "registry.json", Vault(folder / "secret.key")),
+        registry=registry or TinyRegistry(folder / "registry.json", Vault(folder / "secret.key")),
         t=translator("en"),
         name=NAME,
         members=members,
@@ -161,6 +166,18 @@ async def test_people_who_do_not_exist_are_named(stage: Stage, tmp_path: Path) -
 
     assert await stage.admin.members(room) == {"bridge", "anna"}
     assert any("I could not invite these people here: nobody, noone." in text for text in texts(stage, room))
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_however_many_do_not_exist_they_are_named_once(stage: Stage, tmp_path: Path, store: str) -> None:
+    some = random.Random(1)
+    names = [some.randbytes(100).hex() for _ in range(20)]
+    async with STORES[store](tmp_path).open() as registry:
+        room = await channel(stage, tmp_path, names, registry).ensure()
+        await channel(stage, tmp_path, names, registry).ensure()
+
+    [told] = [text for text in texts(stage, room) if "could not invite" in text]
+    assert names[0] in told
 
 
 async def test_who_is_there_already_is_not_invited_again(stage: Stage, tmp_path: Path) -> None:
