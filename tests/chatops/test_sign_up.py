@@ -176,7 +176,7 @@ async def test_the_page_cannot_be_framed_cached_or_scripted(door: Door) -> None:
         assert TOKEN not in await answer.text()
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80))
 async def test_no_query_is_too_strange(door: Door, query: bytes) -> None:
     status, _ = await door.back("?channels=" + quote(query))

@@ -227,4 +227,4 @@ def test_any_history_leaves_the_journal_where_the_model_says(store: str) -> None
             super().__init__(store)
 
     examples = 12 if store == "postgres" else 40  # each opens several connections
-    run_state_machine_as_test(OfStore, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(OfStore, settings=settings(max_examples=examples, stateful_step_count=40))

@@ -70,7 +70,7 @@ def send_many(operation: Any, url: str, secrets: dict[str, dict[str, str]]) -> l
     known = secrets.get(operation.path.rpartition("/")[2], {})
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+        max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],
     )  # fmt: skip
     @given(case=operation.as_strategy(), right=st.booleans())

@@ -30,19 +30,19 @@ def test_every_kind_is_read(good: Any) -> None:
     webhook(written(good))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(spoilt(DELIVERIES))
 def test_a_spoilt_delivery_is_kept_and_does_nothing(delivery: Any) -> None:
     webhook(written(delivery))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(spoilt([REQUEST]))
 def test_a_spoilt_request_is_refused_with_a_text(request: Any) -> None:
     template(written(request))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(spoilt(FRAMES), min_size=1, max_size=4))
 def test_spoilt_frames_break_nothing(frames: list[Any]) -> None:
     ddp(b"\n".join(map(written, frames)))

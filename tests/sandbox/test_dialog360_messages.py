@@ -187,7 +187,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), name=st.sampled_from(sorted(ACCEPTED)), junk=JSON)
 def test_junk_anywhere_in_a_body_is_accepted_or_refused_but_never_breaks_the_check(
     data: st.DataObject, name: str, junk: Any

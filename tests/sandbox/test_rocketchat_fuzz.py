@@ -95,7 +95,7 @@ def parameters(schema: Schema | None, usual: dict[str, st.SearchStrategy[Any]]) 
 
 
 @pytest.mark.parametrize("route", ASKING, ids=lambda route: f"{route.method} {route.path}")
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_no_parameters_break_a_route(route: Route, data: st.DataObject) -> None:
     async def attempt() -> None:
@@ -122,7 +122,7 @@ def test_no_parameters_break_a_route(route: Route, data: st.DataObject) -> None:
     asyncio.run(attempt())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.one_of(st.text(max_size=10), ANYTHING.map(json.dumps)), max_size=4),
     ANYTHING,

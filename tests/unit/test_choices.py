@@ -34,7 +34,7 @@ def test_titles_show_no_markup_and_answers_keep_the_text() -> None:
     assert [answer(one["id"]) for one in shown] == list(labels)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=3000), BUTTONS, st.booleans())
 def test_limits_of_whatsapp_hold_and_every_answer_comes_back(text: str, buttons: list[Button], lists: bool) -> None:
     offered = offer(text, buttons, lists=lists, label="Show Options", prompt="Please choose:")
@@ -70,7 +70,7 @@ def test_limits_of_whatsapp_hold_and_every_answer_comes_back(text: str, buttons:
     assert all(one and one == to_unicode(one) for one in restored)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="a 👩‍👩‍👧‍👦é🇩🇪\u0301", max_size=80), st.integers(2, 30))
 def test_a_cut_is_between_characters_as_people_see_them(text: str, limit: int) -> None:
     short = cut(text, limit)

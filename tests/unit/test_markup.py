@@ -76,7 +76,7 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(pieces, max_size=14).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_but_markers_is_ever_lost(written: str) -> None:
     sent = from_rocketchat(written)
     if "](" not in written and "|" not in written:  # an address that says the same as its text is said once
@@ -85,7 +85,7 @@ def test_nothing_but_markers_is_ever_lost(written: str) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="*_~`[]<>|\\#:!", exclude_categories=["Cs"]), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_text_without_markers_arrives_as_it_was_written(text: str) -> None:
     assert from_rocketchat(text) == text
 
@@ -154,7 +154,7 @@ alive = st.sampled_from(
 
 
 @given(st.lists(alive, max_size=10).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_stays_alive_nothing_is_lost_and_twice_is_once(text: str) -> None:
     calm = inert(text)
     assert shown(calm) == shown(text)
@@ -165,7 +165,7 @@ def test_nothing_stays_alive_nothing_is_lost_and_twice_is_once(text: str) -> Non
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_is_shown_as_it_was_written(text: str) -> None:
     assert shown(inert(text)) == shown(text)
 
@@ -194,7 +194,7 @@ def test_a_name_is_one_short_line_that_does_nothing(name: str, limit: int, line:
 
 
 @given(st.text(max_size=60), st.integers(1, 30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_line_is_bounded_and_has_no_breaks(text: str, limit: int) -> None:
     line = inert_line(text, limit)
     assert len(shown(line)) <= limit

@@ -64,7 +64,7 @@ def test_an_address_of_somebody_else_is_none(url: str) -> None:
 
 
 @given(st.sampled_from(["", "https://lookaside.fbsbx.com", GOOD]), st.text())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_the_address_only_our_host_and_meta_s_path_are_visited(start: str, rest: str) -> None:
     found = media_source.download_url(start + rest, BASE)
     if found is not None:
@@ -79,7 +79,7 @@ def test_whatever_the_address_only_our_host_and_meta_s_path_are_visited(start: s
 
 
 @given(st.binary())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_digest_is_read_in_hex_and_in_base64(data: bytes) -> None:
     digest = hashlib.sha256(data).digest()
     for written in (digest.hex(), digest.hex().upper(), base64.b64encode(digest).decode()):
@@ -136,7 +136,7 @@ def test_a_file_goes_whole_only_under_a_type_of_whatsapp_s_list(mime: str, head:
 
 
 @given(st.text(max_size=40), st.text(max_size=20), st.binary(max_size=40), st.integers(0, 200 * MB))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_declared_a_file_goes_as_what_whatsapp_lists_or_not_at_all(
     declared: str, name: str, head: bytes, size: int
 ) -> None:
@@ -273,7 +273,7 @@ def test_names_are_kept_as_far_as_they_are_safe(name: str, mime: str, safe: str)
 
 
 @given(st.text(max_size=600), st.sampled_from(["image/png", "", "x/y", "application/pdf"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_name_fits_into_headers_and_paths(name: str, mime: str) -> None:
     safe = media.file_name(name, "file", mime, "0123abcd")
     assert 0 < len(safe.encode()) <= 220

@@ -106,7 +106,7 @@ def test_a_template_without_a_body_is_not_offered() -> None:
     assert template({"type": "FOOTER", "text": "bye"}).not_supported == ("BODY",)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=12),

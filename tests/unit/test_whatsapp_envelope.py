@@ -236,7 +236,7 @@ wild = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dicti
 
 
 @given(wild)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_json_becomes_at_least_one_entry_that_can_be_stored_and_made_again(data: Any) -> None:
     body = json.dumps(data).encode()
     found = entries(body, NUMBER, NOW)
@@ -248,13 +248,13 @@ def test_any_json_becomes_at_least_one_entry_that_can_be_stored_and_made_again(d
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_bytes_become_at_least_one_entry(body: bytes) -> None:
     assert entries(body, NUMBER, NOW)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["m", "s"]), st.integers(0, 50)), max_size=12, unique=True))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_item_is_dropped_however_they_are_spread(items: list[tuple[str, int]]) -> None:
     values = [
         value(messages=[{"id": f"m{n}", "from": "1"}]) if kind == "m" else value(statuses=[{"id": f"s{n}"}])

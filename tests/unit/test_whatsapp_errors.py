@@ -197,7 +197,7 @@ wild = st.recursive(
 
 
 @given(st.integers(100, 599), wild.map(json.dumps) | st.text(max_size=50))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_answer_is_an_error_with_a_bounded_reason(status: int, body: str) -> None:
     error = from_answer(status, body)
     assert 0 < len(error.said) <= 300

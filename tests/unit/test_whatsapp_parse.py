@@ -357,14 +357,14 @@ objects = st.dictionaries(keys, wild, max_size=8)
 
 
 @given(kinds, objects, objects)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_json_is_a_message_with_at_least_one_part(kind: str, content: dict[str, Any], item: dict[str, Any]) -> None:
     assert parts({**item, "type": kind, kind: content})
     assert parse.message({"item": {"type": kind, kind: content}, **item}).parts
 
 
 @given(objects)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_json_is_a_status_and_some_other_thing(body: dict[str, Any]) -> None:
     assert isinstance(parse.status(body).state, str)
     what, detail = parse.other(body)

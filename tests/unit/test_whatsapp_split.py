@@ -74,7 +74,7 @@ texts = st.text(st.sampled_from("ab \n\t.é😀👍🏽‍👩🇩🇪\u0301") |
 
 
 @given(texts, st.integers(1, 40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_pieces_fit_are_never_blank_and_lose_only_white_space(text: str, limit: int) -> None:
     pieces = split(text, limit)
     assert all(piece.strip() for piece in pieces)
@@ -83,7 +83,7 @@ def test_pieces_fit_are_never_blank_and_lose_only_white_space(text: str, limit: 
 
 
 @given(texts, st.integers(30, 60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_cut_is_inside_a_grapheme(text: str, limit: int) -> None:
     whole = [one for one in regex.findall(r"\X", text) if not one.isspace()]
     if all(length(one) <= limit for one in whole):
