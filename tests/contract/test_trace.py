@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,17 @@ from bot.storage.journal_sqlite import FILE
 from bot.translations import translator
 from tests.contract.journals import NOON, ManualClock, SqliteStore, take
 from tests.contract.test_journal_lookups import MARIA, OURS, PAIR
+from tests.kept_logging import logging_kept
 
 IN = Entry("wa:wamid.IN", f"in:{OURS}:{MARIA.contact}", "wa.message", {"item": "a secret text"}, source=OURS)
 OUT = Entry("rc:m1", "out:room1", "rc.message", {"message": "another secret"})
+
+
+@pytest.fixture(autouse=True)
+def kept() -> Iterator[None]:
+    """The command line sets up logging for its own output, which ends with the test."""
+    with logging_kept():
+        yield
 
 
 def trace_of(journal: Journal) -> Trace:
