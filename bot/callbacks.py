@@ -132,9 +132,7 @@ class _PublicOnly(AbstractResolver):
 
 def _session(resolver: AbstractResolver, traces: Sequence[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(resolver=resolver, limit=8, use_dns_cache=False)
-    return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=list(traces)
-    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=list(traces))
 
 
 def _is_literal(host: str) -> bool:

@@ -69,9 +69,7 @@ async def _standing(desk: Desk) -> Reply:
         }
         for way, of in sorted(now.waits.items())
     ]
-    rows += [
-        {"what": "dead", "when": _when(one.at), "who": one.who, "reason": one.reason} for one in now.latest
-    ]
+    rows += [{"what": "dead", "when": _when(one.at), "who": one.who, "reason": one.reason} for one in now.latest]
     buttons = [
         Press(
             Words("status.retry_unsure" if one.perhaps_sent else "status.retry", {"who": one.who}),

@@ -111,8 +111,7 @@ class Dialogue:
             "problem": problem or "",
         }
         rows: list[Mapping[str, Value]] = [
-            {"n": number, "label": option.label}
-            for number, option in enumerate(field.options[:_MOST_OPTIONS], start=1)
+            {"n": number, "label": option.label} for number, option in enumerate(field.options[:_MOST_OPTIONS], start=1)
         ]
         choices = [
             Press(Words("form.choice", {"label": option.label}), pick(session, str(number)))

@@ -213,9 +213,7 @@ def _author(message: ChatMessage) -> Person:
     return Person(message.user, message.username, message.name)
 
 
-def _leaks(
-    text: str, call: Call | None, session: FormSession | None, *, direct: bool, in_customers_room: bool
-) -> bool:
+def _leaks(text: str, call: Call | None, session: FormSession | None, *, direct: bool, in_customers_room: bool) -> bool:
     """Whether the message holds an API key. The more probable one is, the less like one it has to look."""
     if call is not None and call.addressed:
         return holds_key(" ".join(call.args)) if call.name == "connect" else any(is_key(arg) for arg in call.args)

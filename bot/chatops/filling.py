@@ -214,4 +214,3 @@ def button_code(args: tuple[str, ...]) -> re.Match[str] | None:
 
 def _session_id(key: str) -> str:
     return hashlib.sha256(f"session {key}".encode()).hexdigest()[:ID_LENGTH]
-

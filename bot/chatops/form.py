@@ -123,8 +123,7 @@ def choose(options: Sequence[Option], text: str) -> str:
             return option.value
     word = text.casefold()
     exact = [
-        option for option in options
-        if word in (str(option.label).casefold(), option.value.casefold(), *option.also)
+        option for option in options if word in (str(option.label).casefold(), option.value.casefold(), *option.also)
     ]
     begins = [option for option in options if str(option.label).casefold().startswith(word)]
     for found in (exact, begins):

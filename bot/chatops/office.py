@@ -69,9 +69,7 @@ class Office:
         """Name of the command that opens the form; empty for a form that this version no longer has."""
         return self._command_of.get(form, "")
 
-    def desk(
-        self, person: Person, room: RoomId, occasion: str = "", customer: Conversation | None = None
-    ) -> Desk:
+    def desk(self, person: Person, room: RoomId, occasion: str = "", customer: Conversation | None = None) -> Desk:
         return Desk(
             person=person,
             room=room,

@@ -58,7 +58,5 @@ def settings(options: Options) -> Settings:
     """Of a subcommand that takes `--config`; from here on its log is as configured. Raises ConfigError."""
     configured = load(options.config)
     told = configured.log.level if options.subcommand.log_level == "INFO" else options.subcommand.log_level
-    logs.configure(
-        options.log_level or told, options.log_format or configured.log.format, logs.secrets_of(configured)
-    )
+    logs.configure(options.log_level or told, options.log_format or configured.log.format, logs.secrets_of(configured))
     return configured

@@ -67,9 +67,7 @@ def said(error: BaseException) -> str:
     return " ".join(str(reason).split())[:200] or type(error).__name__
 
 
-async def look(
-    public_url: str, prove: Prove, *, served: bool, trust: ssl.SSLContext | None = None
-) -> AddressFacts:
+async def look(public_url: str, prove: Prove, *, served: bool, trust: ssl.SSLContext | None = None) -> AddressFacts:
     """`served`: somebody is there to answer for us."""
     parts = urlsplit(public_url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

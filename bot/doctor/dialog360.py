@@ -41,9 +41,7 @@ async def _number(whatsapp: WhatsApp, server: Server, number: Number, heard_at: 
         return NumberFacts(number.phone, health, heard_at=heard_at)
     way = destination_of(hook.url if hook else None, address_at(server.public_url, server.app_id, number))
     held = secret_held(hook.headers, number) if hook and way.who == "us" else None
-    return NumberFacts(
-        number.phone, health, hook=way.who, hook_shown=_safe(way), hook_secret=held, heard_at=heard_at
-    )
+    return NumberFacts(number.phone, health, hook=way.who, hook_shown=_safe(way), hook_secret=held, heard_at=heard_at)
 
 
 def _safe(way: Destination) -> str:

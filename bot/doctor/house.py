@@ -59,9 +59,7 @@ async def look(config: Storage) -> House:
         key_file=str(config.key_file),
         key_said=key_said,
         running=await asyncio.to_thread(in_use, config.data_dir),
-        incomplete={
-            name: len(lacks) for name, texts in everything.items() if (lacks := everything[FALLBACK] - texts)
-        },
+        incomplete={name: len(lacks) for name, texts in everything.items() if (lacks := everything[FALLBACK] - texts)},
         languages=len(everything),
     )
     return House(facts, stored, vault)

@@ -88,9 +88,7 @@ def of_late(id: str, entry: Entry) -> Entry:
     return notice(id, entry.body["message"]["rid"], "notice.late", text=said)
 
 
-def _number_trouble(
-    entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]
-) -> Sequence[Entry]:
+def _number_trouble(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]) -> Sequence[Entry]:
     """What only an administrator can mend is told in the setup channel too, once a day."""
     number = values.get("number")
     if not isinstance(error, KeyInvalid | Unpaid | NumberBlocked) or not number:

@@ -111,5 +111,3 @@ def target_of(message: Message) -> Wamid | None:
         case (Reaction(target) | Edit(target) | Revoke(target), *_):
             return target
     return message.reply_to
-
-

@@ -151,9 +151,7 @@ class Database:
 
     async def connect(self) -> asyncpg.Connection[Row]:
         """A connection of its own, beside the pool."""
-        return await asyncpg.connect(
-            self._url, timeout=_CONNECT, command_timeout=_ANSWER, server_settings=_SESSION
-        )
+        return await asyncpg.connect(self._url, timeout=_CONNECT, command_timeout=_ANSWER, server_settings=_SESSION)
 
     def _tell_keys(self, what: frozenset[str]) -> None:
         if WHICH_KEYS in what:

@@ -275,9 +275,7 @@ class SharedStore:
 
 
 async def _put(db: Db, rows: list[tuple[str, str, str, str]]) -> None:
-    await db.executemany(
-        "UPDATE conversations SET token = $1 WHERE number = $2 AND contact = $3 AND token = $4", rows
-    )
+    await db.executemany("UPDATE conversations SET token = $1 WHERE number = $2 AND contact = $3 AND token = $4", rows)
 
 
 def _changed(document: dict[str, Any], change: Change) -> bool:

@@ -38,9 +38,7 @@ class HealthPages:
 
         200 it has · 503 not yet, or its database does not answer."""
         health = await self._health()
-        return web.json_response(
-            {"ready": health.ready, **health.details}, status=200 if health.ready else 503
-        )
+        return web.json_response({"ready": health.ready, **health.details}, status=200 if health.ready else 503)
 
 
 def live(prove: Callable[[str], str]) -> web.RouteDef:

@@ -20,9 +20,7 @@ _OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-
 
 
 class MetricsPage:
-    def __init__(
-        self, text: Callable[[], Awaitable[bytes]], *, token: str, public_url: str, guesses: Guesses
-    ) -> None:
+    def __init__(self, text: Callable[[], Awaitable[bytes]], *, token: str, public_url: str, guesses: Guesses) -> None:
         self._text = text
         self._token = token
         parts = urlsplit(public_url)

@@ -36,9 +36,7 @@ class Parameter(_Part):
 class Component(_Part):
     """Values for one part of the template. Parameters of a footer are left out: WhatsApp takes none."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(
-        examples=["header", "body", "button"]
-    )
+    type: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(examples=["header", "body", "button"])
     sub_type: Annotated[str, StringConstraints(max_length=40)] | None = None
     index: int | str | None = None
     parameters: list[Parameter] | None = Field(default=None, max_length=100)

@@ -42,9 +42,7 @@ class Offer:
     numbered: tuple[str, ...] = ()
 
 
-def offer(
-    text: str, buttons: Sequence[Button], *, lists: bool, label: str, prompt: str, lead: int = 0
-) -> Offer:
+def offer(text: str, buttons: Sequence[Button], *, lists: bool, label: str, prompt: str, lead: int = 0) -> Offer:
     """What to send for a text with these buttons below it.
 
     `lists`: lists may be used; `label` opens one. `prompt` stands above the choices when `text` is empty or longer than

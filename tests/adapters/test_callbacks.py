@@ -91,7 +91,9 @@ async def test_the_configuration_file_may_lead_inside() -> None:
         assert got == ["/status"]
 
 
-@pytest.mark.parametrize("url", ["", "ftp://example.org/", "file:///etc/passwd", "example.org/status", "http://[", "http:///x"])
+@pytest.mark.parametrize(
+    "url", ["", "ftp://example.org/", "file:///etc/passwd", "example.org/status", "http://[", "http:///x"]
+)
 async def test_what_is_no_web_address_is_refused(url: str) -> None:
     async with Callbacks(resolver=Names("127.0.0.1")) as outgoing:
         with pytest.raises(Refused):

@@ -37,9 +37,7 @@ async def stage() -> AsyncIterator[Stage]:
         yield found
 
 
-def channel(
-    stage: Stage, folder: Path, members: Sequence[str] = (), registry: Registry | None = None
-) -> SetupChannel:
+def channel(stage: Stage, folder: Path, members: Sequence[str] = (), registry: Registry | None = None) -> SetupChannel:
     """As a start of the bot makes it: nothing in memory."""
     return SetupChannel(
         admin=stage.admin,
@@ -233,9 +231,7 @@ TRIMMINGS = ["groups.setTopic", "groups.setDescription", "groups.members", "grou
 @pytest.mark.parametrize(
     ("status", "body"), [(404, {}), (500, {}), (429, {}), (403, {}), (200, []), (200, "<html>")], ids=str
 )
-async def test_what_is_not_needed_never_stops_the_start(
-    stage: Stage, tmp_path: Path, status: int, body: Any
-) -> None:
+async def test_what_is_not_needed_never_stops_the_start(stage: Stage, tmp_path: Path, status: int, body: Any) -> None:
     for path in TRIMMINGS:
         stage.rc.levers.add(path, status=status, body=body, times=99)
     setup = channel(stage, tmp_path, ["anna"])

@@ -175,9 +175,7 @@ async def call(*words: str, config: Path) -> int:
     return await asyncio.to_thread(main, ["contact", *words, "--config", str(config)])
 
 
-async def test_nothing_is_left_in_the_files(
-    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_nothing_is_left_in_the_files(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = (tmp_path / "journal.sqlite3").read_bytes()
     assert all(name.encode() in kept for name in TRACES if name != "token-of-maria")
     (tmp_path / "files").mkdir()

@@ -112,9 +112,7 @@ async def test_a_key_that_something_needs_is_not_removed(config: Storage) -> Non
 
 
 @pytest.mark.parametrize("steps", range(SEALED))
-async def test_it_may_be_interrupted_anywhere(
-    config: Storage, steps: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_it_may_be_interrupted_anywhere(config: Storage, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     vault = Vault(config.key_file)
     seal, left = Vault.seal, [steps]
 
@@ -298,9 +296,7 @@ async def rotate_again(vault: Vault, store: rotation.Sealed) -> list[int]:
 # --- the command line -----------------------------------------------------------------------------------------------
 
 
-async def test_the_command_shows_rotates_and_prunes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_command_shows_rotates_and_prunes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage = Storage(data_dir=tmp_path / "data")
     async with stores(storage) as opened:
         await fill(opened)

@@ -297,5 +297,3 @@ async def test_a_shared_database_is_away_or_empty(stage: Stage, tmp_path: Path) 
     assert set(await bad(with_storage(stage, database_url=empty))) == {
         "slash_off", "address_loopback", "stopped", "no_numbers",
     }  # fmt: skip
-
-

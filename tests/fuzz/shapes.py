@@ -16,7 +16,13 @@ _KINDS: dict[str, Any] = {
     "document": _MEDIA,
     "audio": {**_MEDIA, "voice": True},
     "sticker": {**_MEDIA, "animated": False},
-    "location": {"latitude": 52.5, "longitude": 13.4, "name": "Here", "address": "Street 1", "url": "https://x.example"},
+    "location": {
+        "latitude": 52.5,
+        "longitude": 13.4,
+        "name": "Here",
+        "address": "Street 1",
+        "url": "https://x.example",
+    },
     "contacts": [
         {"name": {"formatted_name": "Ann"}, "phones": [{"phone": "+49", "wa_id": "49", "type": "CELL"}], "emails": []}
     ],

@@ -45,9 +45,7 @@ async def told(stage: Stage, room: str, text: str) -> dict[str, Any]:
         (502, "", {}),
     ],
 )
-async def test_what_was_not_taken_is_sent_once_and_in_order(
-    status: int, body: object, headers: dict[str, str]
-) -> None:
+async def test_what_was_not_taken_is_sent_once_and_in_order(status: int, body: object, headers: dict[str, str]) -> None:
     async with staged(start=False) as stage:
         room = await talking(stage, 10)
         stage.wa.levers.add("/messages", times=3, status=status, body=body, headers=headers)

@@ -44,9 +44,7 @@ class Kept:
         def app() -> App:
             return App(template_refresh_interval_minutes=self.minutes)
 
-        self.templates = Templates(
-            self.registry, cast(WhatsApp, self.dialog), self.clock, app, translator("en")
-        )
+        self.templates = Templates(self.registry, cast(WhatsApp, self.dialog), self.clock, app, translator("en"))
 
     async def names(self, number: Number = NUMBER) -> list[str]:
         return [one.name for one in (await self.templates.of(number)).templates]

@@ -1,6 +1,5 @@
 """Omnichannel on the agents' side: how chats end, who is online, which rooms there are."""
 
-
 import pytest
 
 from tests.sandbox.rocketchat_client import FakeClock, workspace

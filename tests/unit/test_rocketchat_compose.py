@@ -104,19 +104,28 @@ def test_text_alone_is_the_customers_text_and_nothing_else(text: str) -> None:
         (Location(52.5, 13.4, "Office", "Main Street 1"), ["Location: Office", "Main Street 1", "mlat=52.500000"]),
         (Location(-1.0, 0.0), ["Location", "https://www.openstreetmap.org/?mlat=-1.000000&mlon=0.000000"]),
         (
-            Contacts((
-                ContactCard(
-                    "Ann",
-                    (Labelled("+491", "CELL"), Labelled("+492")),
-                    (Labelled("a@b.example", "WORK"),),
-                    "Lead, ACME",
-                    (Labelled("Main Street 1, 10115 Berlin", "HOME"),),
-                    (Labelled("https://a.example", "WORK"), Labelled("javascript:alert(1)")),
-                    "1990-05-01",
-                ),
-            )),
-            ["Contact: Ann", "Lead, ACME", "+491 (cell) · +492", "a@b.example (work)",
-             "Main Street 1, 10115 Berlin (home)", "https://a.example (work)", "Birthday: 1990-05-01"],
+            Contacts(
+                (
+                    ContactCard(
+                        "Ann",
+                        (Labelled("+491", "CELL"), Labelled("+492")),
+                        (Labelled("a@b.example", "WORK"),),
+                        "Lead, ACME",
+                        (Labelled("Main Street 1, 10115 Berlin", "HOME"),),
+                        (Labelled("https://a.example", "WORK"), Labelled("javascript:alert(1)")),
+                        "1990-05-01",
+                    ),
+                )
+            ),
+            [
+                "Contact: Ann",
+                "Lead, ACME",
+                "+491 (cell) · +492",
+                "a@b.example (work)",
+                "Main Street 1, 10115 Berlin (home)",
+                "https://a.example (work)",
+                "Birthday: 1990-05-01",
+            ],
         ),
         (Contacts((ContactCard("", (Labelled("+491", "CELL"),)),)), ["Contact: +491", "+491 (cell)"]),
         (Contacts((ContactCard("", organisation="ACME"),)), ["Contact: ACME"]),
@@ -159,9 +168,9 @@ def test_a_location_never_links_to_anything_but_a_page() -> None:
 
 def test_forwarded_messages_and_those_from_an_advertisement_say_so_first() -> None:
     referral = Referral("https://fb.example/ad", "Big sale", "Only today")
-    lines = words(
-        as_lines(replace(message(Text("hi")), forwarded=True, referral=referral), T, received_at=AT)
-    ).split("\n")
+    lines = words(as_lines(replace(message(Text("hi")), forwarded=True, referral=referral), T, received_at=AT)).split(
+        "\n"
+    )
     assert lines[0] == "Forwarded:" and lines[-1] == "hi"
     often = as_lines(replace(message(Text("hi")), forwarded=True, forwarded_often=True), T, received_at=AT)
     assert words(often).split("\n") == ["Forwarded many times:", "hi"]

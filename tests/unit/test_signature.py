@@ -16,9 +16,7 @@ def message(name: str = "Anna", username: str = "anna.b", *, automatic: bool = F
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("shown", "line"), [("none", ""), ("name", "*Anna:*"), ("username", "*anna.b:*")]
-)
+@pytest.mark.parametrize(("shown", "line"), [("none", ""), ("name", "*Anna:*"), ("username", "*anna.b:*")])
 def test_the_setting_says_which_name(shown: Literal["none", "name", "username"], line: str) -> None:
     assert signature(message(), shown) == line
 

@@ -94,8 +94,15 @@ def part(item: dict[str, Any], **body: Any) -> Part:
                         ],
                         "emails": [{"email": "l@example.com", "type": "WORK"}],
                         "addresses": [
-                            {"street": "1 Lucky Way", "city": "Menlo Park", "state": "CA", "zip": "94025",
-                             "country": "United States", "country_code": "us", "type": "OFFICE"},
+                            {
+                                "street": "1 Lucky Way",
+                                "city": "Menlo Park",
+                                "state": "CA",
+                                "zip": "94025",
+                                "country": "United States",
+                                "country_code": "us",
+                                "type": "OFFICE",
+                            },
                             {"country_code": "de"},
                             {},
                         ],

@@ -17,12 +17,9 @@ from tests.chatops.desk import FakeClock
 LOCAL = ("127.0.0.0/8", "::1")
 
 
-
 def guesses(clock: FakeClock | None = None, trusted: Sequence[str] = LOCAL) -> Guesses:
     server = Server(public_url="https://bot.example", trusted_proxies=list(trusted))
     return Guesses(clock or FakeClock(), server.proxies)
-
-
 
 
 def client(peer: str, forwarded: str = "", trusted: Sequence[str] = LOCAL) -> Client:
