@@ -58,6 +58,9 @@ _AWAY = (
 )
 LARGEST = 512 * 1024
 """Bytes of a request."""
+_GUESSING = (
+    "Too many wrong keys came from your address. Wait as long as Retry-After says (seconds), then use the right one."
+)
 _LONGEST_KEY = 255
 _PHONE = re.compile(r"\+?[1-9]\d{6,14}", re.ASCII)
 _NUMBER = re.compile(r"\d{5,20}", re.ASCII)
@@ -126,7 +129,8 @@ class TemplateApi:
         except NotTaken as no:
             return web.json_response({"success": False, "error": no.text}, status=no.status)
         except web.HTTPTooManyRequests as no:
-            return web.json_response({"success": False, "error": no.text}, status=no.status, headers=no.headers)
+            headers = {"Retry-After": no.headers["Retry-After"]}  # the others are those of a text
+            return web.json_response({"success": False, "error": _GUESSING}, status=no.status, headers=headers)
         except StorageAway as error:
             log.error("a templateMessage request could not be stored: %s", error)
             return web.json_response({"success": False, "error": _AWAY}, status=503)

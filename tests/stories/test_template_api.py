@@ -134,6 +134,18 @@ async def test_a_wrong_key_broken_json_and_too_much_are_refused() -> None:
         assert stage.customer.received == []
 
 
+async def test_who_guesses_the_key_is_told_in_json_when_to_come_again() -> None:
+    async with staged(start=False) as stage:
+        await started(stage)
+        codes = [(await post(stage, request(stage), key=f"wrong{guess}"))[0] for guess in range(31)]
+        async with stage.http.post(path(stage, "wrong"), json=request(stage)) as answer:
+            told = await answer.json()
+
+        assert codes == [401] * 30 + [429]
+        assert (answer.status, told["success"]) == (429, False)
+        assert int(answer.headers["Retry-After"]) > 0 and "Too many wrong keys" in told["error"]
+
+
 async def test_a_request_with_the_same_idempotency_key_is_done_once() -> None:
     async with staged(start=False) as stage:
         await started(stage)

@@ -99,7 +99,7 @@ async def test_a_number_is_a_number_when_it_was_written_before_the_list_or_the_r
         other = await stage.agent_reads("2")
         assert other != room
         assert stage.bot is not None
-        assert await stage.bot.journal.mark(f"numbered:{stage.number.digits}:{stage.customer.wa_id}") == ""
+        assert await stage.bot.journal.mark(f"numbered:{stage.number.digits}:{stage.customer.wa_id}") is None
         assert stage.from_customer(other) == ["2"]
 
 
