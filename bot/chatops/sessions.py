@@ -7,14 +7,12 @@ stored.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from weakref import WeakValueDictionary
 
 from bot.chatops.command import Person
 from bot.chatops.form import CUSTOMER, IDLE, TICKET, Answers, Form, FormSession
@@ -30,22 +28,16 @@ _LINK = "link of this form"
 
 
 class Sessions:
-    def __init__(
-        self, registry: Registry, derive: Derive, clock: Clock, public_url: str, alone: Alone = nullcontext
-    ) -> None:
+    def __init__(self, registry: Registry, derive: Derive, clock: Clock, public_url: str, alone: Alone) -> None:
         self._registry = registry
         self._derive = derive
         self._clock = clock
         self._public_url = public_url
         self._alone = alone
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def hold(self, id: str) -> AsyncIterator[None]:
+    def hold(self, id: str) -> AbstractAsyncContextManager[object]:
         """Chat and page may move the same session: whoever reads it to change it holds it meanwhile."""
-        lock = self._locks.setdefault(id, asyncio.Lock())
-        async with lock, self._alone(f"form {id}"):
-            yield
+        return self._alone(f"form {id}")
 
     async def get(self, id: str) -> FormSession | None:
         return next(iter(await self._all(lambda stored: stored["id"] == id)), None)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import nullcontext
 
 from bot.chatops.chat_view import ChatView
 from bot.chatops.command import BANG, SLASH, House, Press, Reply, Value, Words, typed
@@ -47,7 +46,7 @@ class SetupChannel:
         members: Sequence[str],
         question: Reply,
         house: House,
-        alone: Alone = nullcontext,
+        alone: Alone,
     ) -> None:
         self._admin = admin
         self._workspace = workspace

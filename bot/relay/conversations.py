@@ -8,10 +8,8 @@ second visitor, registered without the phone.
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -79,7 +77,7 @@ class Conversations:
         *,
         targets: Targets,
         unseen: Unseen,
-        alone: Alone = nullcontext,
+        alone: Alone,
     ) -> None:
         self._journal = journal
         self._workspace = workspace
@@ -88,7 +86,6 @@ class Conversations:
         self._targets = targets
         self._unseen = unseen
         self._alone = alone
-        self._meeting: dict[ContactId, asyncio.Lock] = {}
         self._foreign: OrderedDict[RoomId, None] = OrderedDict()
 
     async def post(
@@ -152,7 +149,8 @@ class Conversations:
         return None
 
     async def _meet(self, number: Number, sender: Sender, name: str) -> Conversation:
-        async with self._alone_with(sender.contact):
+        """Registration is not atomic on the server: two first messages at once would make two visitors."""
+        async with self._alone(f"visitor:{sender.contact}"):
             conversation = Conversation(
                 number=number.id,
                 contact=sender.contact,
@@ -190,17 +188,6 @@ class Conversations:
         conversation = replace(conversation, token=visitor.token)
         await self._journal.remember(conversation)
         return conversation
-
-    @asynccontextmanager
-    async def _alone_with(self, contact: ContactId) -> AsyncIterator[None]:
-        """Registration is not atomic on the server: two first messages at once would make two visitors."""
-        lock = self._meeting.setdefault(contact, asyncio.Lock())
-        try:
-            async with lock, self._alone(f"visitor:{contact}"):
-                yield
-        finally:
-            if not lock.locked():
-                self._meeting.pop(contact, None)
 
     async def _put(
         self, conversation: Conversation, number: Number, name: str, text: str, id: MessageId

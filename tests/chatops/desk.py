@@ -23,6 +23,7 @@ from bot.relay.live_settings import LiveSettings
 from bot.relay.overview import Link, Overview
 from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
+from bot.storage.local_locks import LocalLocks
 from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
 from bot.translations import translator
@@ -195,7 +196,7 @@ class Scene:
         """Everything that is only in memory is gone."""
         vault = Vault(self.folder / "secret.key")
         self.registry = TinyRegistry(self.folder / "registry.json", vault)
-        self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC)
+        self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC, LocalLocks().alone)
         self.settings = LiveSettings(self.registry, self.configured)
         whatsapp, t = cast(WhatsApp, self.whatsapp), translator("en")
         self.audit = Audit(cast(Journal, self.notes), self.clock, vault.derive)

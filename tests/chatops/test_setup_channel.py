@@ -19,6 +19,7 @@ from bot.model import RoomId
 from bot.ports import Registry
 from bot.rocketchat.credentials import Credentials
 from bot.rocketchat.rest import Admin
+from bot.storage.local_locks import LocalLocks
 from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
 from bot.translations import translator
@@ -48,6 +49,7 @@ def channel(stage: Stage, folder: Path, members: Sequence[str] = (), registry: R
         members=members,
         question=account.question(),
         house=House(PUBLIC, "app", "https://sign.up/", ("admin",), api_token=TOKEN),
+        alone=LocalLocks().alone,
     )
 
 
