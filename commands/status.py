@@ -41,13 +41,12 @@ async def _trace(desk: Desk, word: str) -> Reply:
     rows: list[dict[str, Value]] = []
     buttons = []
     for track in tracks:
-        rows.append({"key": track.entry.key, "when": "", "says": ""})
-        rows += [{"key": "", "when": _when(line.at), "says": line.says} for line in track.lines]
+        rows.append({"head": track.head, "when": _when(track.entry.first_at), "says": ""})
+        rows += [{"head": "", "when": _when(line.at), "says": line.says} for line in track.lines]
         if track.state == "waiting" and track.due > desk.now:
-            rows.append({"key": "", "when": _when(track.due), "says": Words("status.next_try")})
+            rows.append({"head": "", "when": _when(track.due), "says": Words("status.next_try")})
         if track.state == "dead":
-            key = track.entry.key
-            buttons.append(Press(Words("status.retry", {"who": key}), typed("status", "retry", key)))
+            buttons.append(Press(Words("status.retry", {"who": track.who}), typed("status", "retry", track.entry.key)))
     return Reply("status.trace", {"word": word}, tuple(rows), (*buttons, SHOW), layout="trace")
 
 

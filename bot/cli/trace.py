@@ -39,7 +39,7 @@ async def _trace(options: Options) -> int:
 
 
 def _text(track: Track) -> list[str]:
-    lines = [_plain(f"{track.entry.key}  ({track.state})")]
+    lines = [_plain(f"{track.head} · {_when(track.entry.first_at)}")]
     lines += [f"  {_when(line.at)}  {_plain(line.says)}" for line in track.lines]
     if track.state == "waiting" and track.due:
         lines.append(f"  → {_when(track.due)}")
@@ -54,6 +54,7 @@ def _document(track: Track) -> dict[str, object]:
     return {
         "key": track.entry.key,
         "kind": track.entry.kind,
+        "about": track.head,
         "state": track.state,
         "tries": track.entry.tries,
         "next_try": _when(track.due) if track.state == "waiting" and track.due else None,

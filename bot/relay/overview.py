@@ -11,9 +11,7 @@ from bot.model import NumberId
 from bot.ports import Backlog, Journal, Kind, Stored
 from bot.relay.retention import DAY, days_kept
 from bot.relay.trace import Trace, Track
-from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
-from bot.whatsapp import parse
 
 LATEST = 5
 """Dead letters that are shown."""
@@ -122,23 +120,8 @@ class Overview:
         return sum([await self._journal.retry(key) for key in keys[:most]])
 
     async def _letter(self, stored: Stored) -> Letter:
-        entry = stored.entry
-        reason = self._trace.reason(stored.why)
-        return Letter(entry.key, await self._who(stored), stored.closed_at, reason, _perhaps_sent(stored))
-
-    async def _who(self, stored: Stored) -> str:
-        entry = stored.entry
-        match entry.kind:
-            case "wa.message":
-                contact = parse.message(entry.body).sender
-                return contact.name or contact.phone or contact.contact
-            case "rc.message":
-                message = chat_message(entry.body["message"])
-                whose = await self._journal.conversation_of_room(message.room) if message is not None else None
-                return (whose.name or whose.phone or whose.contact) if whose is not None else entry.key
-            case "template.send":
-                return f"+{entry.body['to']}"
-        return entry.key
+        _, who = await self._trace.headed(stored)
+        return Letter(stored.entry.key, who, stored.closed_at, self._trace.reason(stored.why), _perhaps_sent(stored))
 
 
 def _missed(stored: Stored, number: NumberId) -> bool:

@@ -7,18 +7,23 @@ the last messages of a customer. What is done has lost its text, so no text is e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.errors import BotError
 from bot.model import MessageId, Pair, Wamid
-from bot.ports import Entry, Journal, Stored
+from bot.ports import Entry, Journal, Kind, Stored
+from bot.relay.whose import customer_of
 from bot.translations import Translate
 
 LAST = 10
 """Messages of a customer that are told of."""
 _PHONE = re.compile(r"\+?[\d\s()./-]{6,30}")
 _STATES = "sent", "delivered", "read", "played", "failed"
+_HEADS: Mapping[Kind, str] = {
+    "wa.message": "trace.head.in", "wa.media": "trace.head.file", "wa.other": "trace.head.news",
+    "rc.message": "trace.head.out", "auto.message": "trace.head.auto", "template.send": "trace.head.template",
+}  # fmt: skip
 _BEGINS = {"wa.message": "trace.from_customer", "rc.message": "trace.from_agent", "template.send": "trace.template"}
 NOTHING = {"not_whatsapp", "no_content", "number_gone", "text_removed", "already_shown", "no_conversation"}
 """Why a message had not to be delivered: what its result calls `ignored`, and `trace.nothing.*` in the catalogues."""
@@ -38,6 +43,10 @@ class Track:
     tried again, while it waits; 0: as soon as it can be."""
 
     entry: Entry
+    head: str
+    """What it is, and whose: `Message from a customer · Maria, +491701234567`."""
+    who: str
+    """The customer, or what it is when there is none."""
     state: str
     lines: tuple[Line, ...]
     due: float = 0.0
@@ -56,6 +65,13 @@ class Trace:
             latest = await self._journal.latest(person_of(word), 3 * LAST)
             found = [one for one in latest if one.entry.kind in _TRACED][:LAST]
         return [await self._track(one) for one in found]
+
+    async def headed(self, stored: Stored) -> tuple[str, str]:
+        """`head` and `who` of a Track."""
+        kind, who = stored.entry.kind, await customer_of(self._journal, stored)
+        nobodys = kind == "rc.message" and not who
+        what = self._t("trace.head.elsewhere" if nobodys else _HEADS.get(kind, "trace.head.other"), kind=kind)
+        return (f"{what} · {who}", who) if who else (what, what)
 
     def reason(self, why: str) -> str:
         """Why an entry waits or was given up, as the sentence of that error; what no person can read stays as it is."""
@@ -80,7 +96,7 @@ class Trace:
             lines += self._ended(stored)
         else:
             lines += self._open(stored)
-        return Track(entry, stored.state, tuple(lines), stored.due)
+        return Track(entry, *await self.headed(stored), stored.state, tuple(lines), stored.due)
 
     def _ended(self, stored: Stored) -> Iterator[Line]:
         result, at = stored.result, stored.closed_at

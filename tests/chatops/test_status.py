@@ -140,7 +140,13 @@ async def test_it_tells_what_became_of_a_message(scene: Scene, journal: Journal)
             continue
         assert "It was written in Rocket.Chat and stored." in post.text
         assert "It was given up and is kept." in post.text
-        assert labels(post) == ["Retry: rc:m1", "Show status"]
+        assert post.text.startswith("**Message to a customer · Maria ")
+        assert "+4917** · 2023-11-14 22:13:20 UTC" in post.text
+        assert "rc:m1" not in post.text, "nobody can read a key"
+        assert "*@all*" not in post.text, "a customer's name cannot call people"
+        assert [(one.label, one.text) for one in post.buttons][:1] == [
+            ("Retry: Maria *@all*, +4917", "!whatsapp-360d-cloud status retry rc:m1")
+        ]
 
 
 async def test_it_is_for_those_who_may_use_commands(scene: Scene, journal: Journal) -> None:

@@ -172,6 +172,48 @@ async def test_a_customer_of_whom_only_a_dead_letter_is_known_is_found(journal: 
     assert [track.entry.key for track in await trace_of(journal).of("+491701234567")] == [IN.key]
 
 
+async def test_each_message_is_headed_by_what_it_is_and_whose(journal: Journal, clock: ManualClock) -> None:
+    """A key tells an administrator nothing."""
+    await sent(journal, clock)
+    media = Entry("media:wa:wamid.IN", f"media:{OURS}:{MARIA.contact}", "wa.media", {}, source=OURS)
+    shown = Entry("wa:wamid.SHOWN", f"in:{OURS}:{MARIA.contact}", "wa.message", {}, source=OURS)
+    waiting = Entry("rc:m2", "out:room1", "rc.message", {})
+    template = Entry("tpl:1:1/1", f"tpl:{OURS}:4999", "template.send", {"to": "4999"}, source=OURS)
+    greeting = Entry("welcome:room1", "out:room1", "auto.message", {}, source=OURS)
+    foreign = Entry("rc:m3", "out:elsewhere", "rc.message", {})
+    stranger = {"item": {"from": "4988", "id": "wamid.N"}, "contact": {"profile": {"name": "Nina"}, "wa_id": "4988"}}
+    nina = Entry("wa:wamid.N", f"in:{OURS}:4988", "wa.message", stranger, source=OURS)
+    await journal.append(shown)
+    await journal.done(await take(journal, shown.key), Outcome({"message": "m9", "room": "room1"}))
+    await journal.append(IN, media, waiting, template, greeting, foreign, nina, Entry("x", "x", "notice", {}))
+
+    told = {}
+    for key in ("rc:m1", "rc:m2", IN.key, media.key, shown.key, template.key, greeting.key, foreign.key, nina.key, "x"):
+        [track] = await trace_of(journal).of(key)
+        told[key] = track.head
+
+    maria = "Maria 😄, +491701234567"
+    assert told == {
+        "rc:m1": f"Message to a customer · {maria}",
+        "rc:m2": f"Message to a customer · {maria}",
+        IN.key: f"Message from a customer · {maria}",
+        media.key: f"File from a customer · {maria}",
+        shown.key: f"Message from a customer · {maria}",
+        template.key: "Template message to a customer · +4999",
+        greeting.key: f"Automatic message to a customer · {maria}",
+        foreign.key: "Message in Rocket.Chat",
+        nina.key: "Message from a customer · Nina, +4988",
+        "x": "Other work of the bot (notice)",
+    }
+
+
+async def test_whoever_was_erased_heads_nothing(journal: Journal, clock: ManualClock) -> None:
+    await sent(journal, clock)
+    await journal.erase(MARIA.contact)
+
+    assert [track.head for track in await trace_of(journal).of(OUT.key)] == ["Message in Rocket.Chat"]
+
+
 async def test_nothing_is_known_of_somebody_else(journal: Journal, clock: ManualClock) -> None:
     await sent(journal, clock)
 
@@ -233,6 +275,7 @@ async def test_the_command_line_asks_beside_a_running_bot(
     told = capsys.readouterr()
     assert codes == [0, 0, 1]
     text, _, document = told.out.partition("\n[")
+    assert text.startswith("Message to a customer · Maria 😄, +491701234567 · 2026-09-21 14:13:20Z\n")
     assert "2026-09-21 14:13:21Z  WhatsApp took it as wamid.A+/=." in text
     assert [(one["key"], one["state"]) for one in json.loads("[" + document)] == [
         (IN.key, "waiting"), (OUT.key, "done"),
