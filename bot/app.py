@@ -39,7 +39,7 @@ from bot.relay.live_settings import LiveSettings
 from bot.relay.overview import Link, Overview
 from bot.relay.own_reactions import OwnReactions
 from bot.relay.quotes import Quotes
-from bot.relay.retention import days_kept, expire_for_ever
+from bot.relay.retention import days_kept, forget_for_ever
 from bot.relay.ticks import Ticks
 from bot.relay.worker import Worker
 from bot.startup import Bot, begin
@@ -166,8 +166,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             listener.run(),
             beginning(),
             _follow(doors.changed, live),
-            expire_for_ever(doors.journal, clock, keep),
-            letters.unseen.let_go_for_ever(),
+            forget_for_ever(doors.journal, clock, keep, letters.unseen),
         )
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())

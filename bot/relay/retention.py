@@ -1,11 +1,10 @@
 """Dead letters are kept for as many days as the configuration says, so that people can look at them and try again.
 
-Then their content goes; that there was such a letter, and why it was given up, stays (see `Journal.expire`).
+Then their content goes; that there was such a letter, and why it was given up, stays (see `Journal.expire`). Templates
+that nobody will be shown any more (`unseen`) go by the same look at the time (`believed`).
 
-What is deleted cannot be had back, so no single look at the clock decides. One that jumps ahead is followed at no more
-than twice the pace of the running bot: a clock that stands wrong for half a day costs letters half a day, not their
-content. After the bot itself was away for long they are kept longer, until it has caught up. And a letter that seems
-older than what was deleted long ago was given up while the clock stood far behind: it is kept from now on.
+A letter that seems older than what was deleted long ago was given up while the clock stood far behind: it is kept from
+now on.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from __future__ import annotations
 import logging
 
 from bot.ports import Clock, Journal
+from bot.relay.believed import advance
+from bot.relay.unseen import Unseen
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +21,8 @@ DAY = 86400.0
 DAYS_KEPT = 7
 """For so long after a number was disconnected, what 360Dialog delivers for it is stored, and shown if it is connected
 again: as long as 360Dialog would go on delivering what is not taken."""
-_PERIOD = 3600.0
-_SEEN = "retention seen"
-"""Mark: how far time is believed to have come, in unix seconds."""
+PERIOD = 300.0
+"""Seconds between two looks. A bot that is started anew every hour, or more often, has its turn too."""
 _SWEPT = "retention swept"
 """Mark: what was given up before that moment is deleted."""
 
@@ -32,24 +32,23 @@ def days_kept(dead_letters: int) -> int:
     return min(DAYS_KEPT, dead_letters or DAYS_KEPT)
 
 
-async def expire_for_ever(journal: Journal, clock: Clock, days: int) -> None:
-    """`days` 0: nothing ever goes."""
-    while days:
-        await clock.sleep(_PERIOD)
-        await _sweep(journal, clock.now(), days)
+async def forget_for_ever(journal: Journal, clock: Clock, days: int, unseen: Unseen, every: float = PERIOD) -> None:
+    """`days` 0: no dead letter ever goes."""
+    while True:
+        await clock.sleep(every)
+        now = await advance(journal, clock, every)
+        if now is None:
+            continue
+        await unseen.let_go(now)
+        if days:
+            await _expire(journal, now - days * DAY, days)
 
 
-async def _sweep(journal: Journal, now: float, days: int) -> None:
-    seen = float(await journal.mark(_SEEN) or now)
-    if now < seen:
-        return
-    seen = min(now, seen + 2 * _PERIOD)
+async def _expire(journal: Journal, before: float, days: int) -> None:
     swept = float(await journal.mark(_SWEPT) or 0.0)
-    before = seen - days * DAY
     gone = 0
     while some := await journal.expire(before, swept):
         gone += some
-    await journal.set_mark(_SEEN, str(seen), forward=True)
     await journal.set_mark(_SWEPT, str(before), forward=True)
     if gone:
         log.info("the content of %d dead letters is deleted: they were kept for %d days", gone, days)

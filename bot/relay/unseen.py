@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.model import Conversation, NumberId, Pair, RoomId
 from bot.ports import Alone, Clock, Journal
+from bot.relay.believed import believed
 from bot.relay.notices import notice
 
 LIFE = 30 * 86400.0
@@ -29,11 +30,13 @@ class Unseen:
         self._journal = journal
         self._clock = clock
         self._alone = alone
+        self._looked = -_PERIOD
 
     async def add(self, pair: Pair, *, by: str, template: str, text: str) -> None:
         """`by` (perhaps empty), `template` and `text` are the words of a notice: inert. Repeatable."""
         name = _name(pair.number, pair.contact)
-        told = {"key": pair.entry, "wamid": pair.wamid, "at": self._clock.now()}
+        now = max(self._clock.now(), await believed(self._journal, self._clock))
+        told = {"key": pair.entry, "wamid": pair.wamid, "at": now}
         told |= {"by": by, "template": template, "text": text}
         async with self._alone(name):
             others = [one for one in await self._kept(name) if one["key"] != pair.entry]
@@ -45,9 +48,10 @@ class Unseen:
         if not await self._kept(name):
             return  # as nearly always
         async with self._alone(name):
+            now = await believed(self._journal, self._clock)
             for one in await self._kept(name):
                 pair = await self._journal.pair(one["wamid"])
-                if self._is_old(one) or (pair is not None and pair.state == "failed"):
+                if _is_old(one, now) or (pair is not None and pair.state == "failed"):
                     continue
                 when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
                 words = {"by": one["by"], "template": one["template"], "text": one["text"], "when": when}
@@ -55,26 +59,29 @@ class Unseen:
                 await self._journal.append(notice(one["key"], room, sentence, **words))
             await self._journal.set_mark(name, "")
 
-    async def let_go_for_ever(self) -> None:
-        while True:
-            last = ""
-            while some := await self._journal.marks(_PREFIX, after=last):
-                for last, stored in some.items():
-                    if not stored or any(map(self._is_old, json.loads(stored))):
-                        await self._let_go(last)
-            await self._clock.sleep(_PERIOD)
+    async def let_go(self, now: float) -> None:
+        """`now` is believed, not read off the clock; once a day it walks through all that is kept."""
+        if now - self._looked < _PERIOD:
+            return
+        self._looked = now
+        last = ""
+        while some := await self._journal.marks(_PREFIX, after=last):
+            for last, stored in some.items():
+                if not stored or any(_is_old(one, now) for one in json.loads(stored)):
+                    await self._let_go(last, now)
 
-    async def _let_go(self, name: str) -> None:
+    async def _let_go(self, name: str, now: float) -> None:
         async with self._alone(name):
-            left = [one for one in await self._kept(name) if not self._is_old(one)]
+            left = [one for one in await self._kept(name) if not _is_old(one, now)]
             await self._journal.set_mark(name, json.dumps(left) if left else "")
-
-    def _is_old(self, one: Mapping[str, Any]) -> bool:
-        return bool(self._clock.now() - one["at"] > LIFE)
 
     async def _kept(self, name: str) -> list[dict[str, Any]]:
         stored = await self._journal.mark(name)
         return list(json.loads(stored)) if stored else []
+
+
+def _is_old(one: Mapping[str, Any], now: float) -> bool:
+    return bool(now - one["at"] > LIFE)
 
 
 def _name(number: NumberId, contact: str) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.ports import Journal
-from bot.relay.retention import DAY, expire_for_ever
+from bot.relay.retention import DAY, PERIOD, forget_for_ever
+from bot.relay.unseen import Unseen
 from bot.storage.journal_sqlite import SqliteJournal
 from bot.storage.journal_tables import MOST_EXPIRED
+from bot.storage.local_locks import LocalLocks
 from bot.storage.secrets import Vault
 from tests.contract.journals import NOON, ManualClock, entry
 
@@ -32,9 +34,10 @@ async def given_up(journal: Journal, *keys: str) -> None:
 
 
 @asynccontextmanager
-async def keeping(journal: Journal, clock: ManualClock, days: int = DAYS) -> AsyncIterator[None]:
+async def keeping(journal: Journal, clock: ManualClock, days: int = DAYS, every: float = HOUR) -> AsyncIterator[None]:
     """The bot runs."""
-    task = asyncio.create_task(expire_for_ever(journal, clock, days))
+    unseen = Unseen(journal, clock, LocalLocks().alone)
+    task = asyncio.create_task(forget_for_ever(journal, clock, days, unseen, every))
     await clock.asleep()
     yield
     task.cancel()
@@ -66,7 +69,24 @@ async def test_letters_go_when_their_days_are_over(tmp_path: Path) -> None:
 async def test_nothing_ever_goes_when_the_configuration_says_so(tmp_path: Path) -> None:
     clock = ManualClock()
     async with opened(tmp_path, clock) as journal:
-        await asyncio.wait_for(expire_for_ever(journal, clock, 0), timeout=5)
+        await given_up(journal, "k")
+        async with keeping(journal, clock, 0):
+            await hours(clock, 24 * DAYS + 2)
+            assert await dead(journal) == 1
+
+
+async def test_a_bot_that_never_runs_for_an_hour_lets_letters_go_too(tmp_path: Path) -> None:
+    """Twelve minutes at a time, of which the last two are in vain."""
+    clock = ManualClock()
+    async with opened(tmp_path, clock) as journal:
+        await given_up(journal, "k")
+        for _ in range(DAYS * 24 * 5 + 1):
+            async with keeping(journal, clock, every=PERIOD):
+                for _ in range(2):
+                    clock.advance(PERIOD)
+                    await clock.asleep()
+            clock.advance(120)
+        assert await dead(journal) == 0
 
 
 @pytest.mark.parametrize("ahead", [4 * DAY, 10_000 * DAY])
