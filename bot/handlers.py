@@ -154,5 +154,12 @@ def handlers_of(
         "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),
         "chat.message": bot.chat,
         "form.submit": bot.chat,
-        "notice": notices.Notices(doors.workspace, bot.known_setup_room, quotes, t),
+        "notice": notices.Notices(
+            journal=journal,
+            workspace=doors.workspace,
+            setup_room=bot.known_setup_room,
+            quotes=quotes,
+            ticks=ticks,
+            t=t,
+        ),
     }

@@ -179,7 +179,7 @@ class AutoMessages:
             if isinstance(error, WindowClosed) and which != "welcome":
                 return Outcome({"refused": str(error)})  # the customer left long ago: nobody misses it
             raise
-        shown = notice_id(f"notice:{entry.key}") if which == "welcome" else MessageId("")
+        shown = MessageId("") if which == "finished" else notice_id(f"notice:{entry.key}")
         pairs = tuple(
             Pair(
                 wamid=wamid,

@@ -1,8 +1,9 @@
 """What the bot says by itself: to the agent in the customer's room, or to the admins in the setup channel.
 
 A notice is an entry like any other (kind `notice`): body `{"room": id or "" for the setup channel, "key": text key,
-"reason": text key or "", "values": {…}}`, perhaps with `"buttons": [{"label": text key, "says": text}]`. It is spoken
-with a fixed message id, so it appears once.
+"reason": text key or "", "values": {…}}`, perhaps with `"buttons": [{"label": text key, "says": text}]`, and with
+`"wamid"` where it shows a WhatsApp message that stood in no room before. It is spoken with a fixed message id, so it
+appears once.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import BotError, Busy, GroupMessage, KeyInvalid, NumberBlocked, NumberGone, Unpaid, Unsure
-from bot.model import Button, ChatMessage, Number, Pair, Post, RoomId
-from bot.ports import Entry, Outcome, Workspace
+from bot.model import Button, ChatMessage, Number, Pair, Post, RoomId, Wamid
+from bot.ports import Entry, Journal, Outcome, Workspace
 from bot.relay.quotes import Quotes
 from bot.relay.template_orders import is_few, order_of
+from bot.relay.ticks import Ticks
 from bot.rocketchat.compose import notice_id
 from bot.rocketchat.parse import chat_message
 from bot.translations import Translate
@@ -39,6 +41,11 @@ def with_button(label: str, says: str, entry: Entry) -> Entry:
 def about(message: str, entry: Entry) -> Entry:
     """The same notice with a message of its room quoted in front."""
     return replace(entry, body={**entry.body, "quote": message})
+
+
+def standing_for(wamid: str, entry: Entry) -> Entry:
+    """The same notice, which is from now on where this WhatsApp message is found in Rocket.Chat."""
+    return replace(entry, body={**entry.body, "wamid": wamid})
 
 
 def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
@@ -160,9 +167,18 @@ class Notices:
     """Handler of `notice` entries."""
 
     def __init__(
-        self, workspace: Workspace, setup_room: Callable[[], Awaitable[RoomId]], quotes: Quotes, t: Translate
+        self,
+        *,
+        journal: Journal,
+        workspace: Workspace,
+        setup_room: Callable[[], Awaitable[RoomId]],
+        quotes: Quotes,
+        ticks: Ticks,
+        t: Translate,
     ) -> None:
+        self._journal = journal
         self._workspace = workspace
+        self._ticks = ticks
         self._quotes = quotes
         self._setup_room = setup_room
         self._t = t
@@ -175,8 +191,15 @@ class Notices:
         room = RoomId(body["room"]) if body["room"] else await self._setup_room()
         text = await self._quotes.link(body["room"], body.get("quote", "")) + text
         buttons = tuple(Button(self._t(one["label"]), one["says"]) for one in body.get("buttons", ()))
-        await self._workspace.say(room, notice_id(entry.key), Post(text, buttons))
-        return Outcome({"room": room})
+        id = notice_id(entry.key)
+        await self._workspace.say(room, id, Post(text, buttons))
+        pairs = await self._journal.pairs_of_message(id)
+        found = await self._journal.pair(Wamid(body["wamid"])) if "wamid" in body else None
+        if found is None:
+            return Outcome({"room": room}, then=self._ticks.of_shown(pairs))
+        shown = replace(found, message=id, room=room)
+        stays = replace(shown, state="", state_at=0.0)  # a status may come in this moment: what it says is kept
+        return Outcome({"room": room}, pairs=(stays,), then=self._ticks.of_shown([shown]))
 
 
 def _day(entry: Entry) -> int:

@@ -1,4 +1,4 @@
-"""What became of an agent's message, as a reaction of the bot's on it: sent, delivered, read, or failed.
+"""What became of a message to a customer, as a reaction of the bot's on it: sent, delivered, read, or failed.
 
 It is decoration: a lane for each message and places of its own, few calls at a time, and given up quietly after some
 tries. A tick rests for a moment before it is worked on, and one that is outdated by then does nothing, because the
@@ -6,9 +6,10 @@ status that outdated it has left a tick of its own: of `sent` and `delivered` wi
 an outage, only the last costs calls. What is shown is worked out from the journal and compared with what is there, so a
 restart in the middle leaves nothing behind. A message that went out in several parts shows the least of them.
 
-Only the message's author side is marked: `rc:` entries, not templates or what the bot writes. `shouldReact` and its
-traps, and who may react: Rocket.Chat 8.3 app/reactions/server/setReaction.ts (access to the room suffices; a closed
-conversation is no hindrance). Each emoji has the same name in both of its lists (8.3
+A template, a welcome and what customers hear when nobody is here stand in the room as posts of the bot's, and those
+bear the same marks; where such a post is written only after the first statuses came, it leaves a tick. `shouldReact`
+and its traps, and who may react: Rocket.Chat 8.3 app/reactions/server/setReaction.ts (access to the room suffices; a
+closed conversation is no hindrance). Each emoji has the same name in both of its lists (8.3
 app/emoji-emojione/lib/emojiPicker.ts; later app/emoji-native, names of milesj/emojibase
 packages/data/en/shortcodes/emojibase.raw.json); a mailbox, for one, has not.
 """
@@ -27,7 +28,7 @@ from bot.whatsapp.short_codes import codes
 MARKS: Mapping[str, str] = {"sent": "📤", "delivered": "📥", "read": "👀", "failed": "❌"}
 _CODES = {state: frozenset(codes(mark)) for state, mark in MARKS.items()}
 TICKS = frozenset().union(*_CODES.values())
-"""Short codes that, on an agent's message, are the bot's and say what became of it."""
+"""Short codes that, on a message to a customer, are the bot's and say what became of it."""
 REST = 2.0
 """Seconds in which what follows at once, as `delivered` does after `sent`, makes one change of two."""
 _AT_ONCE = 4
@@ -36,8 +37,11 @@ _LONGEST_QUIET = 60.0
 _RANK = ("", "sent", "delivered", "read")
 
 
+_MARKED = ("rc:", "tpl:", "welcome:", "offline:")
+
+
 def bears_ticks(pair: Pair) -> bool:
-    return pair.outbound and pair.entry.startswith("rc:")
+    return pair.outbound and bool(pair.message) and pair.entry.startswith(_MARKED)
 
 
 def of_parts(states: Iterable[str]) -> str:
@@ -64,6 +68,14 @@ class Ticks:
         if not self._wanted or not bears_ticks(pair) or not of_parts([state]):
             return ()
         return (_tick(f"tick:{pair.wamid}:{state}", pair.message, pair.wamid, state),)
+
+    def of_shown(self, pairs: Iterable[Pair]) -> tuple[Entry, ...]:
+        """For a post that stands for these and was written in this moment: their first statuses may have found none."""
+        marked = [pair for pair in pairs if bears_ticks(pair)]
+        if not self._wanted or not of_parts(pair.state for pair in marked):
+            return ()
+        last = marked[-1]
+        return (_tick(f"tick:{last.message}:shown", last.message, last.wamid, last.state),)
 
     def of_parked(self, entry: Entry, error: Exception) -> Sequence[Entry]:
         """For an agent's message that was given up. Of one that may have arrived nobody says that it failed."""

@@ -15,7 +15,7 @@ from typing import Any
 from bot.model import Conversation, NumberId, Pair, RoomId
 from bot.ports import Alone, Clock, Journal
 from bot.relay.believed import believed
-from bot.relay.notices import notice
+from bot.relay.notices import notice, standing_for
 
 LIFE = 30 * 86400.0
 """As long as WhatsApp itself tries to deliver (Meta: send messages)."""
@@ -56,7 +56,7 @@ class Unseen:
                 when = datetime.fromtimestamp(one["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
                 words = {"by": one["by"], "template": one["template"], "text": one["text"], "when": when}
                 sentence = "notice.template_before_by" if one["by"] else "notice.template_before"
-                await self._journal.append(notice(one["key"], room, sentence, **words))
+                await self._journal.append(standing_for(one["wamid"], notice(one["key"], room, sentence, **words)))
             await self._journal.set_mark(name, "")
 
     async def let_go(self, now: float) -> None:

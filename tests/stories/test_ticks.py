@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from bot.stage import Stage, staged
 from tests.nemesis.clocks import FastClock
 
@@ -227,3 +229,94 @@ async def test_marks_can_be_switched_off() -> None:
         await nothing_waits(stage)
         assert ticks(stage, id) == []
         assert not [call for call in stage.rc.calls if "getMessage" in call.path]
+
+
+# --- what the bot writes in the room for a message that it sent -----------------------------------------------------
+
+TEMPLATE = "!whatsapp-360d-cloud send-template hello_world"
+
+
+async def told(stage: Stage, room: str, text: str) -> str:
+    """The bot's post with these words."""
+    found = await stage.rc.until(lambda: [m for m in stage.from_bot(room) if text in m["msg"]])
+    return str(found[-1]["_id"])
+
+
+async def test_the_post_of_a_template_shows_what_became_of_it() -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage)
+        await stage.command(f"{TEMPLATE} {stage.customer.phone}")
+        id = await told(stage, room, "sent the template")
+        wamid = stage.customer.received[-1].wamid
+        for state, code in (("sent", SENT), ("delivered", DELIVERED), ("read", READ)):
+            await stage.wa.status(wamid, state)
+            await shows(stage, id, code)
+
+        await stage.command(f"{TEMPLATE} {stage.customer.phone}")
+        await stage.rc.until(lambda: len([m for m in stage.from_bot(room) if "sent the template" in m["msg"]]) == 2)
+        await stage.wa.status(stage.customer.received[-1].wamid, "failed", code=131026)
+        await shows(stage, await told(stage, room, "sent the template"), FAILED)
+
+
+async def test_a_post_that_comes_after_the_statuses_shows_the_last_of_them() -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage)
+        stage.rc.levers.add("chat.sendMessage", times=-1, drop=True)
+        await stage.rc.write(stage.admin, stage.setup_room, f"{TEMPLATE} {stage.customer.phone}")
+        await stage.wa.until(lambda: stage.customer.received)
+        for state in ("sent", "delivered"):
+            await stage.wa.status(stage.customer.received[-1].wamid, state)
+        await stage.wa.settled()
+        await no_tick_waits(stage)
+        stage.rc.levers.clear()
+
+        await shows(stage, await told(stage, room, "sent the template"), DELIVERED)
+
+
+async def no_tick_waits(stage: Stage) -> None:
+    assert stage.bot is not None
+    journal = stage.bot.journal
+    while "tick" in (backlog := await journal.backlog()) or "wa.status" in backlog:
+        await journal.wait(0.05)
+
+
+async def test_a_template_that_opened_a_conversation_shows_what_became_of_it_in_the_room() -> None:
+    async with staged(start=False) as stage:
+        stage.wa.auto_status = False
+        await stage.start(FastClock(speed=20))
+        await stage.connect()
+        await stage.command(f"{TEMPLATE} {stage.customer.phone}")
+        await stage.wa.until(lambda: stage.customer.received)
+        wamid = stage.customer.received[-1].wamid
+        await stage.wa.status(wamid, "delivered")
+        await stage.wa.settled()
+        await stage.customer.write(stage.number, "yes, please")
+        room = await stage.agent_reads("yes, please")
+
+        id = await told(stage, room, "hello_world")
+        await shows(stage, id, DELIVERED)
+        await stage.wa.status(wamid, "read")
+        await shows(stage, id, READ)
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_what_the_number_says_by_itself_shows_what_became_of_it(away: bool) -> None:
+    """Also to a customer who waited for an agent before there was a room."""
+    async with staged(start=False) as stage:
+        stage.wa.auto_status = False
+        await stage.start(FastClock(speed=20))
+        await stage.connect(welcome_message="Welcome!", offline_message="Nobody is here.")
+        stage.rc.go_online(stage.agent, not away)
+        await stage.customer.write(stage.number, "hi")
+        await stage.customer_reads("Welcome!")
+        if away:
+            await stage.customer_reads("Nobody is here.")
+        for one in list(stage.customer.received):
+            await stage.wa.status(one.wamid, "read")
+        await stage.wa.settled()
+        stage.rc.go_online(stage.agent, True)
+        room = await stage.agent_reads("hi")
+
+        await shows(stage, await told(stage, room, "Welcome!"), READ)
+        if away:
+            await shows(stage, await told(stage, room, "Nobody is here."), READ)
