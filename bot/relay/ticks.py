@@ -1,10 +1,11 @@
 """What became of a message to a customer, as a reaction of the bot's on it: sent, delivered, read, or failed.
 
-It is decoration: a lane for each message and places of its own, few calls at a time, and given up quietly after some
-tries. A tick rests for a moment before it is worked on, and one that is outdated by then does nothing, because the
-status that outdated it has left a tick of its own: of `sent` and `delivered` within two seconds, or of a backlog after
-an outage, only the last costs calls. What is shown is worked out from the journal and compared with what is there, so a
-restart in the middle leaves nothing behind. A message that went out in several parts shows the least of them.
+It is decoration: a lane for each message and places of its own, few calls at a time, tried some minutes apart while
+Rocket.Chat is away, and given up quietly after a day. A tick rests for a moment before it is worked on, and one that is
+outdated by then does nothing, because the status that outdated it has left a tick of its own: of `sent` and `delivered`
+within two seconds, or of a backlog after an outage, only the last costs calls. What is shown is worked out from the
+journal and compared with what is there, so a restart in the middle leaves nothing behind. A message that went out in
+several parts shows the least of them.
 
 A template, a welcome and what customers hear when nobody is here stand in the room as posts of the bot's, and those
 bear the same marks; where such a post is written only after the first statuses came, it leaves a tick. `shouldReact`
@@ -23,6 +24,7 @@ from bot.errors import BotError, Busy, RateLimited, Unsure
 from bot.model import MessageId, Pair, Wamid
 from bot.ports import Clock, Entry, Journal, Outcome
 from bot.relay.own_reactions import OwnReactions
+from bot.relay.retry import DAY
 from bot.whatsapp.short_codes import codes
 
 MARKS: Mapping[str, str] = {"sent": "📤", "delivered": "📥", "read": "👀", "failed": "❌"}
@@ -33,6 +35,10 @@ REST = 2.0
 """Seconds in which what follows at once, as `delivered` does after `sent`, makes one change of two."""
 _AT_ONCE = 4
 _TRIES = 10
+"""After so many the pauses grow, because an outage makes many of these."""
+_PAUSE = 300.0
+_LAST_TRY = DAY - 2 * _PAUSE
+"""Seconds, the age of a tick. A little later it would stand among the dead letters."""
 _LONGEST_QUIET = 60.0
 _RANK = ("", "sent", "delivered", "read")
 
@@ -100,9 +106,11 @@ class Ticks:
         except Busy as error:
             if error.after:
                 self._quiet_until = self._clock.now() + min(error.after, _LONGEST_QUIET)
-            if entry.tries < _TRIES:
-                raise
-            return Outcome({"gave_up": str(error)})
+            if entry.tries >= _TRIES:
+                if self._clock.now() - entry.first_at > _LAST_TRY:
+                    return Outcome({"gave_up": str(error)})
+                error.after = max(error.after or 0.0, _PAUSE)
+            raise
         except BotError as error:
             return Outcome({"gave_up": str(error)})
 

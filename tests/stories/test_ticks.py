@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from bot.relay.retry import DAY
+from bot.sandbox.levers import DROPPED
 from bot.stage import Stage, staged
 from tests.nemesis.clocks import FastClock
 
@@ -33,9 +35,9 @@ async def shows(stage: Stage, id: str, *codes: str) -> None:
     await stage.rc.until(lambda: ticks(stage, id) == list(codes))
 
 
-async def talking(stage: Stage) -> str:
+async def talking(stage: Stage, clock: FastClock | None = None) -> str:
     stage.wa.auto_status = False
-    await stage.start(FastClock(speed=20))
+    await stage.start(clock or FastClock(speed=20))
     await stage.connect()
     await stage.customer.write(stage.number, "hi")
     return await stage.agent_reads("hi")
@@ -206,17 +208,30 @@ async def test_a_server_that_asks_to_wait_is_asked_by_nobody_meanwhile() -> None
         assert len(tried) == 4
 
 
-async def test_a_workspace_that_refuses_marks_loses_nothing_else() -> None:
+async def test_after_a_long_outage_the_marks_catch_up_without_another_status() -> None:
+    """It takes longer than five minutes, of which the clock makes a second or two."""
     async with staged(start=False) as stage:
-        room = await talking(stage)
+        id, wamid = await answered(stage, await talking(stage, FastClock(speed=200)))
+        stage.rc.levers.add("chat.react", times=12, drop=True)
+        await stage.wa.status(wamid, "delivered")
+        await shows(stage, id, DELIVERED)
+        assert sum(call.status == DROPPED for call in stage.rc.calls if call.path.endswith("chat.react")) == 12
+
+
+async def test_a_workspace_that_refuses_marks_for_a_day_loses_nothing_else() -> None:
+    async with staged(start=False) as stage:
+        clock = FastClock(speed=200)
+        room = await talking(stage, clock)
         stage.rc.levers.add("chat.(react|getMessage)", times=-1, drop=True)
         for number in range(3):
             _, wamid = await answered(stage, room, f"line {number}")
             await stage.wa.status(wamid, "delivered")
         await stage.customer.write(stage.number, "thanks")
         await stage.agent_reads("thanks")
-        await nothing_waits(stage)
         assert stage.bot is not None
+        await stage.rc.until(lambda: len([c for c in stage.rc.calls if "chat.getMessage" in c.path]) > 3 * 10)
+        clock.jump(DAY)
+        await nothing_waits(stage)
         assert (await stage.bot.journal.counts())["dead"] == 0
         assert stage.from_bot(room) == []
 
