@@ -32,7 +32,7 @@ The floors, from the ground up; imports go downwards only
     relay/  chatops/                           the road and the commands; they see the world only through the ports
     metrics · logs                             what is counted, and lines without numbers or secrets
     web/  ../commands/                         the HTTP edge and its pages; one file for each command
-    whatsapp/client  rocketchat/{realtime, rest, livechat, files}  storage/  callbacks    the adapters of the ports
+    whatsapp/{client, paces}  rocketchat/{realtime, rest, livechat, files}  storage/  callbacks   adapters of the ports
     doors · startup · handlers · app           open the adapters, learn who the bot is, build everything once
     doctor/                                    facts and findings: what may be wrong, why, and what to do
     stage · demo · cli/ · __main__             both simulators around the real bot, the story, the command line

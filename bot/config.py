@@ -74,7 +74,8 @@ class Dialog360(_Section):
     base_url: str = "https://waba-v2.360dialog.io"
     signup_url: str = "https://hub.360dialog.com/signup"
     messages_per_second: int = Field(default=80, ge=1, le=100_000)
-    """What WhatsApp takes from one number: 80; 1 000 after an upgrade; 20 when it is also used on a phone."""
+    """What WhatsApp takes from one number: 80; 1 000 after an upgrade; 20 when it is also used on a phone. Bots
+    that share a database divide it."""
 
     _urls = field_validator("base_url", "signup_url")(_address)
 

@@ -16,7 +16,7 @@ from bot.callbacks import Callbacks
 from bot.config import RocketChat, Settings
 from bot.metrics import Metrics
 from bot.model import UserId
-from bot.ports import Alone, Clock, Journal, Registry
+from bot.ports import Alone, Clock, Journal, Others, Registry
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.livechat import Livechat
 from bot.rocketchat.realtime import Realtime
@@ -24,6 +24,7 @@ from bot.rocketchat.rest import Admin
 from bot.storage.opening import open_stores
 from bot.storage.secrets import Vault
 from bot.whatsapp.client import Dialog360
+from bot.whatsapp.paces import Paces
 
 
 class SystemClock:
@@ -41,6 +42,7 @@ class Doors:
     journal: Journal
     registry: Registry
     alone: Alone
+    others: Others
     changed: asyncio.Event
     """Another bot may have changed the registry."""
     vault: Vault
@@ -65,6 +67,12 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock, me
             ],
         )
     )
+    paces = Paces(
+        settings.dialog360.messages_per_second,
+        stores.others,
+        lambda api_key: vault.derive("pace", api_key).hex()[:16],
+        clock.now,
+    )
     url = settings.rocketchat.url
     login = credentials(settings.rocketchat, session, clock, stores.registry, vault)
     stream = Realtime(url, login, clock)
@@ -72,14 +80,13 @@ async def open_doors(stack: AsyncExitStack, settings: Settings, clock: Clock, me
         journal=stores.journal,
         registry=stores.registry,
         alone=stores.alone,
+        others=stores.others,
         changed=stores.changed,
         vault=vault,
         stream=stream,
         workspace=Livechat(url, login, session, ask_ddp=stream.call),
         admin=Admin(url, login, watch=partial(metrics.call, "rocketchat")),
-        whatsapp=Dialog360(
-            session, settings.dialog360.base_url, messages_per_second=settings.dialog360.messages_per_second
-        ),
+        whatsapp=Dialog360(session, settings.dialog360.base_url, paces),
         outgoing=await stack.enter_async_context(Callbacks(traces=[metrics.tracing({}, "status endpoint")])),
     )
 

@@ -96,6 +96,7 @@ def handlers_of(
         spool=spool,
         clock=clock,
         app=app,
+        bots=lambda: doors.others.bots,
         t=t,
     )
     numbered_lists = NumberedLists(journal, doors.workspace, conversations, t)

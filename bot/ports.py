@@ -24,13 +24,39 @@ from bot.ports_rocketchat import Heard, Json, Lost, Ready, Stream, Workspace, Wo
 
 __all__ = [
     "AppSettings", "Backlog", "Belongings", "Clock", "Condition", "Entry", "Erased", "Finding", "Handler", "Heard",
-    "Journal", "Json", "Kind", "Lost", "Outcome", "Outgoing", "Ready", "Registry", "SettingValue", "Step", "Stored",
-    "Stream", "Verdict", "WhatsApp", "Workspace", "WorkspaceAdmin",
+    "Journal", "Json", "Kind", "Lost", "Nobody", "Others", "Outcome", "Outgoing", "Ready", "Registry", "SettingValue",
+    "Step", "Stored", "Stream", "Verdict", "WhatsApp", "Workspace", "WorkspaceAdmin",
 ]  # fmt: skip
 
 
 Alone = Callable[[str], AbstractAsyncContextManager[object]]
 """By name: one at a time is inside, of all bots that share a database."""
+
+
+class Others(Protocol):
+    """The bots that share our database, and what they tell each other in passing: it may be lost, so nothing may rest
+    on it but who need not wait."""
+
+    @property
+    def bots(self) -> int:
+        """How many live, this one included; one that vanished a moment ago still counts."""
+
+    @property
+    def listeners(self) -> list[Callable[[frozenset[str]], None]]:
+        """Called with what other bots told."""
+
+    def tell(self, *what: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """The others of a bot that shares with none."""
+
+    bots: int = 1
+    listeners: list[Callable[[frozenset[str]], None]] = field(default_factory=list)
+
+    def tell(self, *what: str) -> None:
+        """There is nobody to hear it."""
 
 
 class Clock(Protocol):
@@ -144,8 +170,8 @@ class WhatsApp(Protocol):
     """360Dialog's Cloud API. Every call carries one number's API key."""
 
     async def turn(self, api_key: str, *, bulk: bool = False) -> None:
-        """Returns when this number may send the next message; conversations come before `bulk`. Raises nothing. Ask
-        before anything is noted as handed over."""
+        """Returns when this number may send the next message; conversations come before `bulk`. Ask before anything is
+        noted as handed over. Raises RateLimited while WhatsApp has asked the number to wait."""
 
     async def send(self, api_key: str, body: Json) -> Sent:
         """One POST /messages. Raises Unsure when the request may have been accepted."""

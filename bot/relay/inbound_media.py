@@ -106,13 +106,14 @@ class InboundMedia:
         spool: Spool,
         clock: Clock,
         app: Callable[[], App],
+        bots: Callable[[], int],
         t: Translate,
     ) -> None:
         self._journal = journal
         self._registry = registry
         self._workspace = workspace
         self._conversations = conversations
-        self._source = MediaSource(whatsapp, spool, clock, app)
+        self._source = MediaSource(whatsapp, spool, clock, app, bots)
         self._clock = clock
         self._app = app
         self._t = t

@@ -24,12 +24,14 @@ class FetchFailed(Exception):
 
 
 class MediaSource:
-    def __init__(self, whatsapp: WhatsApp, spool: Spool, clock: Clock, app: Callable[[], App]) -> None:
+    def __init__(
+        self, whatsapp: WhatsApp, spool: Spool, clock: Clock, app: Callable[[], App], bots: Callable[[], int]
+    ) -> None:
         self._whatsapp = whatsapp
         self._spool = spool
         self._clock = clock
         self._app = app
-        self._errors = ErrorBudget()
+        self._errors = ErrorBudget(bots)
 
     @asynccontextmanager
     async def file(self, number: Number, media: Media, shown: str) -> AsyncIterator[tuple[Path, str]]:

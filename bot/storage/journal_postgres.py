@@ -378,7 +378,7 @@ class PostgresJournal:
 
     async def _look(self, db: Db) -> None:
         """Each second: takes over from the dead, and finds what nobody told of."""
-        lost = await self._presence.lost(await tables.holders(db), db)
+        lost = self._presence.lost(await tables.holders(db))
         if lost and (freed := await tables.bury(db, lost)):
             log.warning("took over %d conversations of bots that are gone", freed)
             self._tell(NEWS)

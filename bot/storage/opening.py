@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from bot.config import Storage
-from bot.ports import Alone, Clock, Journal, Registry
+from bot.ports import Alone, Clock, Journal, Nobody, Others, Registry
 from bot.storage.files import FolderLock, make_private_folder
 from bot.storage.group_commit import Watch
 from bot.storage.journal_postgres import PostgresJournal
@@ -25,6 +25,7 @@ class Stores:
     registry: Registry
     vault: Vault
     alone: Alone = field(default_factory=lambda: LocalLocks().alone)
+    others: Others = field(default_factory=Nobody)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when another bot may have changed the registry."""
 
@@ -43,7 +44,7 @@ async def open_stores(
     database = await stack.enter_async_context(Database(config.database_url.get_secret_value(), vault))
     shared = await stack.enter_async_context(PostgresJournal(database, vault, clock))
     registry = await stack.enter_async_context(PostgresRegistry(database, vault))
-    return Stores(shared, registry, vault, database.alone, registry.changed)
+    return Stores(shared, registry, vault, database.alone, database.presence, registry.changed)
 
 
 async def open_alone(

@@ -4,6 +4,7 @@ Who lives: each bot has a number, and a connection whose session holds the advis
 frees the lock when the process dies, so nobody has to keep time. What a bot holds is taken over once its lock has been
 free for three seconds (`Pace`): a bot whose connection was only cut, or whose server restarted, has it back by then.
 One that comes back later finds what it held given away; every change of the journal checks that (fencing).
+They also divide what a number may send by how many of them live (`bots`), a tool that looks into the database included.
 
 What happened: `tell` collects, and one NOTIFY carries what was collected while the last one was on its way. It is no
 part of the commits that it tells of: a NOTIFY inside of a transaction makes all commits wait for each other
@@ -48,6 +49,8 @@ class Pace:
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _ANSWER = 4.0
+_FORGOTTEN = 3
+"""Times the grace, after which nobody asks for a bot any more."""
 _AT_ONCE = 150
 """Names in one notification: it holds 8000 bytes at most."""
 
@@ -56,6 +59,9 @@ _ALIVE = """
     WHERE locktype = 'advisory' AND classid::bigint = $1 AND objsubid = 2 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+HERE = "here"
+"""Told by a bot that has just come: whoever hears it knows of it before the next look."""
 
 EVERYTHING = "*"
 """Told after the connection was away: anything may have happened."""
@@ -77,8 +83,11 @@ class Presence:
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._alive: set[int] = set()
+        """Other bots that had their lock at the last look, or were heard since."""
         self._missing: dict[int, float] = {}
         """Bots without their lock, and since when."""
+        self._looked = 0.0
         self.number = 0
         self.listeners: list[Callable[[frozenset[str]], None]] = []
         """Called with what other bots told; with EVERYTHING after each time that nothing could be heard."""
@@ -89,6 +98,12 @@ class Presence:
     def hears(self) -> bool:
         """Whether what others tell comes in now."""
         return self._db is not None and not self._db.is_closed()
+
+    @property
+    def bots(self) -> int:
+        """How many live, this one included. One that is missing still counts while it may come back, and while nothing
+        can be heard all do that were there before."""
+        return 1 + len(self._alive) + sum(self._is_patient(since) for since in self._missing.values())
 
     def tell(self, *what: str) -> None:
         self._to_tell.update(what)
@@ -113,13 +128,10 @@ class Presence:
         if self._db is not None:
             await self._leave(self._db)
 
-    async def lost(self, holders: Iterable[int], db: Db) -> list[int]:
+    def lost(self, holders: Iterable[int]) -> list[int]:
         """Which of these bots are dead: without their lock for so long that they will not come back for it."""
-        now = asyncio.get_running_loop().time()
-        alive = await self.alive(db)
-        missing = {one for one in holders if one not in alive and one != self.number}
-        self._missing = {one: self._missing.get(one, now) for one in missing}
-        return sorted(one for one, since in self._missing.items() if now - since >= self._pace.grace)
+        missing = set(holders) - self._alive - {self.number}
+        return sorted(one for one in missing if not self._is_patient(self._missing.setdefault(one, self._looked)))
 
     async def alive(self, db: Db) -> set[int]:
         return {int(row[0]) for row in await db.fetch(_ALIVE, LOCKS)}
@@ -131,22 +143,39 @@ class Presence:
         await db.add_listener(SCHEMA, self._hear)
         db.add_termination_listener(self._gone)
         await self._take_lock(db)
+        await self._look_around(db)
         self._db = db
+        self.tell(HERE)
         self._say(frozenset({EVERYTHING}))
 
     async def _take_lock(self, db: Db) -> None:
         """An old session of ours may still have it until the server notices its end."""
         self._present = bool(await db.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCKS, self.number))
 
+    async def _look_around(self, db: Db) -> None:
+        alive = await self.alive(db) - {self.number}
+        self._looked = now = asyncio.get_running_loop().time()
+        gone = {one: self._missing.get(one, now) for one in (self._alive | self._missing.keys()) - alive}
+        self._alive = alive
+        self._missing = {one: since for one, since in gone.items() if now - since < _FORGOTTEN * self._pace.grace}
+
+    def _is_patient(self, since: float) -> bool:
+        """Whether a bot that is missing since then may come back."""
+        return self._looked - since < self._pace.grace
+
     def _gone(self, _: object) -> None:
         self._wake.set()
 
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: Any) -> None:
         try:
-            sender, *what = json.loads(payload)
-        except (TypeError, ValueError):
+            number, *what = json.loads(payload)
+            sender = int(number)
+        except (OverflowError, TypeError, ValueError):
             return
         if sender != self.number:
+            if HERE in what:
+                self._alive.add(sender)
+                self._missing.pop(sender, None)
             self._say(frozenset(str(one) for one in what))
 
     def _say(self, what: frozenset[str]) -> None:
@@ -197,6 +226,7 @@ class Presence:
         if look:
             if not self._present:
                 await self._take_lock(self._db)
+            await self._look_around(self._db)
             for one in self.looks:
                 await one(self._db)
 

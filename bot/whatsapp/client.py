@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ from bot.model import Health, Hook, MediaFile, Sent, Wamid
 from bot.ports import Json, WhatsApp
 from bot.whatsapp.error_codes import from_answer
 from bot.whatsapp.media_source import download_url
-from bot.whatsapp.pace import Pace, Turns
+from bot.whatsapp.paces import Paces
 from bot.whatsapp.raw import items, line, number, obj, phone_digits, text
 from bot.whatsapp.template_pages import all_templates
 
@@ -57,8 +56,6 @@ _FILE_TIMEOUT = 600.0
 """Seconds for 100 MB on a slow line."""
 _HEALTH = "health_status,display_phone_number,verified_name,quality_rating"
 _MOST_PROBLEMS = 20
-_UPLOADS = 25
-"""A second, for each number."""
 
 
 class Dialog360:
@@ -69,24 +66,20 @@ class Dialog360:
         self,
         session: ClientSession,
         base_url: str,
+        paces: Paces | None = None,
         *,
         connect_timeout: float = 10.0,
         answer_timeout: float = 30.0,
-        messages_per_second: int = 80,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._timeout = ClientTimeout(
             total=connect_timeout + 2 * answer_timeout, connect=connect_timeout, sock_read=answer_timeout
         )
-        self._paces: defaultdict[str, Pace] = defaultdict(lambda: Pace(messages_per_second))
-        self._uploads: defaultdict[str, Turns] = defaultdict(lambda: Turns(_UPLOADS * 0.8, burst=_UPLOADS / 5))
+        self._paces = paces or Paces()
 
     async def turn(self, api_key: str, *, bulk: bool = False) -> None:
-        pace, now = self._paces[api_key], asyncio.get_running_loop().time
-        if bulk:
-            await asyncio.sleep(pace.bulk(now()))
-        await asyncio.sleep(pace.turn(now()))
+        await self._paces.turn(api_key, bulk=bulk)
 
     async def send(self, api_key: str, body: Json) -> Sent:
         """POST /messages (Meta: whatsapp/messages/send-messages). 200 means accepted, not delivered."""
@@ -96,7 +89,7 @@ class Dialog360:
         if answer.status >= 300 or not wamid:
             error = answer.error()
             if isinstance(error, RateLimited):
-                self._paces[api_key].refused(asyncio.get_running_loop().time())
+                self._paces.refused(api_key, error)
             raise error
         contact = obj(next(iter(items(obj(answer.json).get("contacts"))), None))
         return Sent(Wamid(wamid), text(contact.get("wa_id")) or text(contact.get("user_id")))
@@ -144,9 +137,8 @@ class Dialog360:
 
     async def upload(self, api_key: str, file: Path, *, name: str, mime_type: str) -> str:
         """POST /media; the part names its real type (Meta: whatsapp/business-phone-numbers/media). An upload that is
-        never sent by id does nothing, so a lost answer is no harm. A number may upload 25 a second (docs.360dialog.com:
-        upload, retrieve or delete media)."""
-        await asyncio.sleep(self._uploads[api_key].take(asyncio.get_running_loop().time()))
+        never sent by id does nothing, so a lost answer is no harm."""
+        await self._paces.upload(api_key)
         with await asyncio.to_thread(file.open, "rb") as content:
             form = FormData(quote_fields=False)
             form.add_field("messaging_product", "whatsapp")

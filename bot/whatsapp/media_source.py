@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import FilesPaused
@@ -54,16 +54,17 @@ class ErrorBudget:
     """Stops asking for a number's files before 360Dialog does.
 
     20 error answers of GET /{media-id} within an hour lock it for half an hour (docs.360dialog.com: upload, retrieve or
-    delete media). So at most sixteen, which leaves some to other programs on the number and to a restart, after which
-    we count anew. An older page says five errors and an hour; should that still hold anywhere, the lock itself is
-    answered with 403 and heeded (`lock`), and the file follows all the same.
+    delete media). So at most sixteen, of which each bot that sends from the number has its part; that leaves some to
+    other programs and to a restart, after which we count anew. An older page says five errors and an hour; should that
+    still hold anywhere, the lock itself is answered with 403 and heeded (`lock`), and the file follows all the same.
     """
 
     SPAN = 3600.0
     LOCK = 1800.0
     _MOST = 16
 
-    def __init__(self) -> None:
+    def __init__(self, bots: Callable[[], int] = lambda: 1) -> None:
+        self._bots = bots
         self._errors: dict[Hashable, deque[float]] = {}
         self._locked: dict[Hashable, float] = {}
 
@@ -72,7 +73,7 @@ class ErrorBudget:
         errors = self._errors.setdefault(number, deque())
         while errors and errors[0] <= now - self.SPAN:
             errors.popleft()
-        spent = len(errors) >= self._MOST
+        spent = len(errors) >= max(1, self._MOST // self._bots())
         wait = max(errors[0] + self.SPAN - now if spent else 0.0, self._locked.get(number, 0.0) - now)
         if wait > 0:
             raise FilesPaused("too many files of this number could not be fetched within the hour", after=wait)

@@ -8,6 +8,7 @@ import io
 import random
 import struct
 import zlib
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -242,6 +243,16 @@ def test_errors_stop_the_asking_before_360dialog_does_and_an_hour_later_it_goes_
     assert paused.value.after == pytest.approx(3500)
     budget.check("b", 100)
     budget.check("a", 3600)
+
+
+def test_bots_that_share_a_number_share_its_errors_and_each_may_meet_one() -> None:
+    for bots, most in ((2, 8), (3, 5), (100, 1)):
+        budget = media_source.ErrorBudget(partial(int, bots))
+        for moment in range(most):
+            budget.check("a", moment)
+            budget.note("a", moment)
+        with pytest.raises(FilesPaused):
+            budget.check("a", 100)
 
 
 def test_a_lock_is_waited_for() -> None:

@@ -4,11 +4,12 @@ import heapq
 from collections.abc import Iterable, Iterator
 from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.dialog360.limits import Limits
-from bot.whatsapp.pace import BULK, RECOVERY, Pace, Turns
+from bot.whatsapp.pace import BULK, RECOVERY, Hold, Pace, Turns
 
 AT_ONCE = 32
 """Recipients of orders that are under way together."""
@@ -55,6 +56,82 @@ def test_whatever_is_wished_whatsapp_never_refuses(limit: int, replies: list[flo
     assert len(leaving) == len(replies) + bulk
 
 
+@given(
+    limit=st.integers(20, 1000),
+    lives=st.lists(st.tuples(st.floats(0, 4), st.floats(0.1, 4)), min_size=1, max_size=4),
+    bulk=st.booleans(),
+)
+def test_bots_that_share_a_number_come_and_go_and_whatsapp_never_refuses_all_of_them_together(
+    limit: int, lives: list[tuple[float, float]], bulk: bool
+) -> None:
+    """Each sends as fast as it may, for as long as it lives, and counts the dead for a moment as it does in earnest."""
+    spans = [(born, born + life) for born, life in lives]
+    paces = [Pace(limit) for _ in spans]
+    judge = Limits()
+    judge.mps = limit
+    customers = count()
+    events = [(born, number, False) for number, (born, _) in enumerate(spans)]
+    heapq.heapify(events)
+    while events:
+        now, number, leaves = heapq.heappop(events)
+        if leaves:
+            judge.send("number", f"customer {next(customers)}", now)  # raises when it is too much
+        if now < spans[number][1]:
+            bots = sum(born <= now < dead + 3 for born, dead in spans)
+            wait = paces[number].bulk(now, bots) if bulk else 0.0
+            heapq.heappush(events, (now + wait + paces[number].turn(now + wait, bots), number, True))
+
+
+@pytest.mark.parametrize("bots", [1, 2, 4, 16])
+def test_bots_that_share_a_number_use_all_of_its_pace_together(bots: int) -> None:
+    pace, now, left = Pace(80), 0.0, 0
+    while now < 60:
+        now += pace.turn(now, bots)
+        left += 1
+
+    assert 0.98 * 64 * 60 < left * bots < 1.02 * 64 * 60 + 16
+
+
+def test_a_count_of_bots_that_cannot_be_right_brings_nobody_to_a_standstill() -> None:
+    pace = Pace(80)
+    waits = [pace.turn(0.0, bots) for bots in (0, -3, 10**9, 10**9, 10**9)]
+
+    assert all(0 <= wait < 1 for wait in waits)
+
+
+def test_who_is_told_how_long_to_wait_waits_so_long_and_believes_no_more_than_an_hour() -> None:
+    hold = Hold()
+    assert hold.left(100.0) == 0
+
+    hold.ask(100.0, 30.0)
+    hold.ask(100.5, 5.0)  # what was under way together: the longest counts
+    assert hold.left(101.0) == 29.0
+    assert hold.left(130.0) == 0
+
+    for wrong in (float("nan"), -5.0, 0.0):
+        hold.ask(200.0, wrong)
+        assert hold.left(200.0) == 0
+    hold.ask(300.0, 10.0**9)
+    assert hold.left(300.0) == 3600.0
+
+
+def test_a_clock_that_was_put_back_lengthens_no_hold() -> None:
+    hold = Hold()
+    hold.ask(10_000.0, 30.0)
+
+    assert hold.left(9_000.0) == 0
+
+
+def test_uploads_have_turns_of_their_own_which_bots_share_too() -> None:
+    paces, judge = [Pace(80), Pace(80)], Limits()
+    events = [(0.0, number, False) for number in range(2)]
+    while min(events)[0] < 5:
+        now, number, leaves = heapq.heappop(events)
+        if leaves:
+            judge.upload("number", now)
+        heapq.heappush(events, (now + paces[number].upload(now, 2), number, True))
+
+
 def test_ten_thousand_templates_never_delay_a_reply_by_a_second() -> None:
     """Thirty replies a second: what bulk leaves free of the pace of 64 a second."""
     replies = [10 + n / 30 for n in range(3000)]
@@ -74,15 +151,15 @@ def test_replies_that_come_all_at_once_share_only_with_half() -> None:
 
 def test_a_refusal_halves_the_pace_once_for_all_that_were_under_way_and_it_grows_back() -> None:
     def gap(pace: Pace, now: float) -> float:
-        pace.turn(now)
-        return pace.turn(now)
+        first, second = pace.turn(now), pace.turn(now)
+        return second - first
 
     pace = Pace(8)  # no burst: one in 0.15 s
     whole = gap(pace, 1000.0)
     for n in range(20):
         pace.refused(2000.0 + n / 100)
     assert 1.9 * whole < gap(pace, 2000.5) < 2.1 * whole
-    assert gap(pace, 2000.0 + RECOVERY) == gap(Pace(8), 2000.0 + RECOVERY)
+    assert gap(pace, 2000.0 + RECOVERY) == pytest.approx(whole)
 
 
 def test_it_never_stands_still_however_often_it_is_refused() -> None:
@@ -95,6 +172,7 @@ def test_it_never_stands_still_however_often_it_is_refused() -> None:
 
 def test_after_a_pause_a_few_go_at_once() -> None:
     turns = Turns(20.0, burst=5.0)
+    assert 0 < turns.take(0.0) < turns.take(0.0) < 0.2, "of bots that start together none has a burst at once"
 
     assert [turns.take(100.0) for _ in range(5)] == [0.0] * 5
     assert turns.take(100.0) > 0
