@@ -88,11 +88,12 @@ class Registry(Protocol):
 
     async def remove_number(self, id: NumberId) -> None: ...
 
-    async def sessions(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[Json]:
-        """Form sessions as plain documents with an `id`; `bot.chatops.form` gives them meaning and a lifetime.
-
-        `wanted` may be asked before a document's `secrets` are opened: every message of an agent looks for a session,
-        and hardly ever there is one."""
+    async def sessions(
+        self, wanted: Callable[[Json], bool] = lambda _: True, *, id: str | None = None, room: str | None = None
+    ) -> list[Json]:
+        """Form sessions as plain documents with an `id` and a `room`; `bot.chatops.form` gives them meaning and a
+        lifetime. With `id` or `room` only those are read: every message of an agent looks for a session in its room,
+        and hardly ever there is one. `wanted` may be asked before a document's `secrets` are opened."""
 
     async def put_session(self, session: Json) -> None: ...
 

@@ -78,10 +78,9 @@ class Dispatcher:
         message = chat_message(entry.body["message"])
         if message is None or entry.steps:
             return False
-        session = await self._sessions.moved_by(entry.key)
-        if session is not None:
+        moved, session = await self._sessions.met_by(entry.key, _author(message), message.room)
+        if moved is not None:
             return True
-        session = await self._sessions.of(_author(message), message.room)
         if session is None or self._sessions.is_over(session) or session.state != "open" or session.on_page:
             return False
         return message.at_ms > int(session.about.get(OPENED_AT, 0)) and bool(visible(message.text))
@@ -99,9 +98,9 @@ class Dispatcher:
 
     async def _at_home(self, entry: Entry, message: ChatMessage, call: Call | None, *, direct: bool) -> Outcome:
         person = _author(message)
-        if (moved := await self._sessions.moved_by(entry.key)) is not None:
+        moved, session = await self._sessions.met_by(entry.key, person, message.room)
+        if moved is not None:
             return await self._filling.repeat(entry, moved)
-        session = await self._sessions.of(person, message.room)
         in_customers_room = entry.body.get("room_type") == "l"
         if _leaks(message.text, call, session, direct=direct, in_customers_room=in_customers_room):
             await self._take_key_back(entry, message, session)

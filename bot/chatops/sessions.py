@@ -40,16 +40,25 @@ class Sessions:
         return self._alone(f"form {id}")
 
     async def get(self, id: str) -> FormSession | None:
-        return next(iter(await self._all(lambda stored: stored["id"] == id)), None)
+        return next(iter(await self._all(id=id)), None)
 
     async def of(self, person: Person, room: RoomId) -> FormSession | None:
         """The form this person has open (or being worked on) in this room, also when its time is over."""
-        mine = await self._all(lambda stored: _is_under_way(stored, person, room))
-        return max(mine, key=lambda one: one.expires, default=None)
+        _, mine = await self.met_by("", person, room)
+        return mine
 
-    async def moved_by(self, entry: str) -> FormSession | None:
-        """The session whose last step was made by this entry: the entry is being repeated."""
-        return next(iter(await self._all(lambda stored: stored.get("heard") == entry)), None)
+    async def met_by(self, entry: str, person: Person, room: RoomId) -> tuple[FormSession | None, FormSession | None]:
+        """What a message of this person's meets in the room: the session whose last step was made by this very entry,
+        which is being repeated then; and the form that the person has open there. Hardly ever there is either."""
+
+        def is_met(stored: Json) -> bool:
+            mine = _is_under_way(stored["person"]["id"], stored.get("state", "open"), person)
+            return mine or (bool(entry) and stored.get("heard") == entry)
+
+        met = await self._all(is_met, room=room)
+        mine = [one for one in met if _is_under_way(one.person.id, one.state, person)]
+        moved = next((one for one in met if entry and one.heard == entry), None)
+        return moved, max(mine, key=lambda one: one.expires, default=None)
 
     async def of_ticket(self, ticket: str) -> FormSession | None:
         wanted = _hash(ticket).encode()
@@ -77,8 +86,8 @@ class Sessions:
 
     async def replace_open(self, session: FormSession) -> None:
         """Stores a new session; an older one of the same person in the same room is closed."""
-        for one in await self._all(lambda stored: _is_under_way(stored, session.person, session.room)):
-            if one.id != session.id:
+        for one in await self._all(lambda stored: stored["person"]["id"] == session.person.id, room=session.room):
+            if one.id != session.id and _is_under_way(one.person.id, one.state, session.person):
                 await self.put(one.closed("cancelled"))
         await self.put(session)
 
@@ -114,15 +123,16 @@ class Sessions:
             elif one.expires <= now and (one.secrets or one.answers):
                 await self.put(replace(one, secrets={}, answers={}))
 
-    async def _all(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[FormSession]:
-        """Chosen before they are read: every message of an agent asks, and hardly ever there is one."""
-        stored = [FormSession.of(document) for document in await self._registry.sessions(wanted)]
+    async def _all(
+        self, wanted: Callable[[Json], bool] = lambda _: True, *, id: str | None = None, room: RoomId | None = None
+    ) -> list[FormSession]:
+        """Chosen before they are read."""
+        stored = [FormSession.of(document) for document in await self._registry.sessions(wanted, id=id, room=room)]
         return [_swapped(session, _LINK, self.link(session)) for session in stored]
 
 
-def _is_under_way(stored: Json, person: Person, room: RoomId) -> bool:
-    state = stored.get("state", "open")
-    return stored["person"]["id"] == person.id and stored["room"] == room and state in ("open", "submitted")
+def _is_under_way(whose: str, state: str, person: Person) -> bool:
+    return whose == person.id and state in ("open", "submitted")
 
 
 def _swapped(session: FormSession, old: str, new: str) -> FormSession:

@@ -123,6 +123,10 @@ MIGRATIONS = (
     CREATE INDEX rooms_contact ON rooms (contact, number);
     CREATE INDEX pairs_contact ON pairs (contact);
     """,
+    """
+    ALTER TABLE documents ADD COLUMN room text COLLATE "C";  -- of a session; NULL: an earlier version stored it
+    CREATE INDEX documents_room ON documents (room) WHERE kind = 'session';
+    """,
 )
 """Step n leads from version n to n + 1 (`about`). A released step is never changed."""
 

@@ -26,6 +26,7 @@ from bot.storage.registry_documents import (
     NUMBER_SECRETS,
     SESSION_SECRETS,
     closed,
+    is_session,
     number_of,
     opened,
     present,
@@ -123,8 +124,10 @@ class TinyRegistry:
 
         await self._change(lambda: self._number_table.remove(where("id") == id), then)
 
-    async def sessions(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[Json]:
-        return [session for session in self._sessions.values() if wanted(session)]
+    async def sessions(
+        self, wanted: Callable[[Json], bool] = lambda _: True, *, id: str | None = None, room: str | None = None
+    ) -> list[Json]:
+        return [one for one in self._sessions.values() if is_session(one, id, room) and wanted(one)]
 
     async def put_session(self, session: Json) -> None:
         document = closed(self._vault, session, SESSION_SECRETS)

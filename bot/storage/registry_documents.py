@@ -36,3 +36,8 @@ def number_of(document: Mapping[str, Any]) -> Number:
 
 def present(numbers: Iterable[Number]) -> list[Number]:
     return [number for number in numbers if not number.disconnected_at]
+
+
+def is_session(document: Json, id: str | None, room: str | None) -> bool:
+    """Whether it is the one with this id, and of this room; None: any."""
+    return (id is None or document["id"] == id) and (room is None or document.get("room") == room)

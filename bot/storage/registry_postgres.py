@@ -3,7 +3,7 @@
 Numbers and facts are asked for with every message, so they are remembered until another bot tells that it has changed
 one; while nothing can be heard, nothing is remembered. A number that is not known here is looked for in the database:
 the first webhook of a number that another bot has just connected finds it. Form sessions move between the bots with
-every step that a person makes: they are always read.
+every step that a person makes: they are always read, those of one room alone, because every message of an agent asks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bot.storage.registry_documents import (
     NUMBER_SECRETS,
     SESSION_SECRETS,
     closed,
+    is_session,
     number_of,
     opened,
     present,
@@ -41,9 +42,10 @@ CHANGED = "registry"
 _STAMP = "SELECT count(*), coalesce(max(changed), 0) FROM documents WHERE kind = 'number'"
 _ALL = "SELECT document, changed FROM documents WHERE kind = $1 ORDER BY place"
 _ONE = "SELECT document FROM documents WHERE kind = $1 AND id = $2"
+_OF_ROOM = "SELECT document FROM documents WHERE kind = 'session' AND (room = $1 OR room IS NULL) ORDER BY place"
 _PUT = """
-    INSERT INTO documents (kind, id, document) VALUES ($1, $2, $3)
-    ON CONFLICT (kind, id) DO UPDATE SET document = $3, changed = nextval('document_changes')
+    INSERT INTO documents (kind, id, document, room) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (kind, id) DO UPDATE SET document = $3, room = $4, changed = nextval('document_changes')
 """
 _REMOVE = "DELETE FROM documents WHERE kind = $1 AND id = $2"
 
@@ -102,12 +104,24 @@ class PostgresRegistry:
     async def remove_number(self, id: NumberId) -> None:
         await self._remove("number", id)
 
-    async def sessions(self, wanted: Callable[[Json], bool] = lambda _: True) -> list[Json]:
-        rows = await self._database.fetch(_ALL, "session")
-        return [self._opened(row["document"]) for row in rows if self._is(wanted, row["document"])]
+    async def sessions(
+        self, wanted: Callable[[Json], bool] = lambda _: True, *, id: str | None = None, room: str | None = None
+    ) -> list[Json]:
+        if id is not None:
+            rows = await self._database.fetch(_ONE, "session", plain(id))
+        elif room is not None:
+            rows = await self._database.fetch(_OF_ROOM, plain(room))
+        else:
+            rows = await self._database.fetch(_ALL, "session")
+
+        def fits(stored: Json) -> bool:
+            return is_session(stored, id, room) and wanted(stored)
+
+        return [self._opened(row["document"]) for row in rows if self._is(fits, row["document"])]
 
     async def put_session(self, session: Json) -> None:
-        await self._put("session", str(session["id"]), closed(self._vault, session, SESSION_SECRETS))
+        document = closed(self._vault, session, SESSION_SECRETS)
+        await self._put("session", str(session["id"]), document, session.get("room"))
 
     async def remove_session(self, id: str) -> None:
         await self._remove("session", id)
@@ -152,9 +166,9 @@ class PostgresRegistry:
         [(count, newest)] = await self._database.fetch(_STAMP)
         return int(count), int(newest)
 
-    async def _put(self, kind: str, id: str, document: Json) -> None:
+    async def _put(self, kind: str, id: str, document: Json, room: str | None = None) -> None:
         async def put(db: Db) -> None:
-            await db.execute(_PUT, kind, plain(id), json.dumps(document))
+            await db.execute(_PUT, kind, plain(id), json.dumps(document), None if room is None else plain(room))
 
         await self._database.to_the_end(self._change(kind, put))
 

@@ -129,3 +129,32 @@ async def test_several_appends_share_a_statement(
 
     assert await admin.fetchval("SELECT count(*) FROM entries") == 200
     assert await admin.fetchval("SELECT count(DISTINCT xmin::text) FROM entries") < 20  # transactions
+
+
+async def test_of_all_the_forms_only_those_of_the_room_are_read(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    registry = bots[0].registry
+    for id, room in (("mine", "r1"), ("other", "r2")):
+        await registry.put_session({"id": id, "room": room})
+    await admin.execute("UPDATE documents SET document = 'unreadable' WHERE id = 'other'")
+
+    assert await registry.sessions(room="r1") == [{"id": "mine", "room": "r1"}]
+    assert await registry.sessions(id="mine") == [{"id": "mine", "room": "r1"}]
+    with pytest.raises(StorageError, match="cannot be read"):
+        await registry.sessions()
+
+
+async def test_forms_that_a_bot_of_the_version_before_stores_are_found_by_their_room_too(
+    bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """It names no room beside the document, while the bots are updated one after the other."""
+    here, there = bots
+    await here.registry.put_session({"id": "a", "room": "r1", "step": 1})
+    await here.registry.put_session({"id": "b", "room": "r2"})
+    await admin.execute("UPDATE documents SET room = NULL")
+
+    assert await there.registry.sessions(room="r1") == [{"id": "a", "room": "r1", "step": 1}]
+    await there.registry.put_session({"id": "a", "room": "r1", "step": 2})
+    assert await there.registry.sessions(room="r1") == [{"id": "a", "room": "r1", "step": 2}]
+    assert await admin.fetchval("SELECT room FROM documents WHERE id = 'a'") == "r1"

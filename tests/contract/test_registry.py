@@ -126,3 +126,24 @@ async def test_a_change_that_was_begun_is_made_though_nobody_waits_for_it_any_mo
 
     async for one in seen(registry, store):
         assert await one.numbers() == [SHOP, OTHER]
+
+
+async def test_sessions_are_found_by_room_and_by_id(registry: Registry) -> None:
+    for id, room in (("a", "r1"), ("b", "r2"), ("c", "r1"), ("d", "r\x001")):
+        await registry.put_session({**SESSION, "id": id, "room": room})
+    await registry.put_session({**SESSION, "id": "nowhere"})
+    await registry.put_session({**SESSION, "id": "b", "room": "r2", "expires": 18.0})
+
+    async def found(*, id: str | None = None, room: str | None = None) -> list[str]:
+        return [session["id"] for session in await registry.sessions(id=id, room=room)]
+
+    assert await found(room="r1") == ["a", "c"]
+    assert await found(room="r\x001") == ["d"]
+    assert await found(room="r3") == []
+    assert await registry.sessions(id="b") == [{**SESSION, "id": "b", "room": "r2", "expires": 18.0}]
+    assert await found(id="b", room="r1") == []
+    assert await found(id="e") == []
+    assert await registry.sessions(lambda stored: stored["id"] == "c", room="r1") == [
+        {**SESSION, "id": "c", "room": "r1"}
+    ]
+    assert await registry.sessions(lambda stored: stored["id"] == "b", room="r1") == []
