@@ -48,13 +48,14 @@ APPEND = f"""
         INSERT INTO lanes (lane, seq, begun, at_ms, delayed, since)
         SELECT DISTINCT ON (lane) lane, seq, false, at_ms, due > 0, CASE WHEN due > 0 THEN due ELSE first_at END
         FROM fresh ORDER BY lane, at_ms, seq
-        ON CONFLICT (lane) DO UPDATE SET {_TAKES_PLACE} WHERE {_IN_FRONT}
+        ON CONFLICT (lane) DO UPDATE SET {_TAKES_PLACE} WHERE {_IN_FRONT} RETURNING 0 AS nothing
     ), counted AS (
-        {_COUNT.format("waiting = waiting + (SELECT count(*) FROM fresh)")}
+        {_COUNT.format("waiting = waiting + (SELECT count(*) FROM fresh) + (SELECT count(nothing) * 0 FROM shown)")}
     )
     SELECT n FROM fresh JOIN given USING (seq)
 """
-"""Which of the given were new. In the order of keys, then of lanes, so that two bots do not wait for each other."""
+"""Which of the given were new. In the order of keys, then of lanes, so that two bots do not wait for each other. Left
+to itself PostgreSQL counts before it shows (nodeModifyTable.c), so the count asks for what was shown."""
 
 NEXT_IN_LANE = """
     SELECT * FROM entries WHERE lane = $1 AND state = 'waiting' ORDER BY begun DESC, at_ms, seq LIMIT 1

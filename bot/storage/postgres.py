@@ -21,7 +21,7 @@ import asyncpg
 
 from bot.storage.files import StorageError
 from bot.storage.postgres_locks import Locks
-from bot.storage.postgres_presence import Pace, Presence
+from bot.storage.postgres_presence import Pace, Presence, session_name
 from bot.storage.postgres_schema import SCHEMA, migrate
 from bot.storage.secrets import Vault, key_name
 
@@ -48,16 +48,18 @@ _ANSWER = 20.0
 _CLOSE = 5.0
 
 _SESSION = {
-    "application_name": "whatsapp-360d-bot",
+    "application_name": session_name(0),
     "search_path": SCHEMA,
     "client_encoding": "UTF8",
     "statement_timeout": "15s",
     "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "15s",
+    # Within a transaction nothing but the database is waited for: a bot that says nothing is frozen, and others wait.
+    "idle_in_transaction_session_timeout": "5s",
     # A machine that vanished without a word is noticed within some ten seconds, and what it held is free.
     "tcp_keepalives_idle": "4",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",  # also when it vanished while something was being told to it
     "jit": "off",
 }
 
@@ -73,6 +75,7 @@ _PASSING = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidCachedStatementError,  # another bot, of a newer version, has just changed the tables
 )
 """The server is away, on its way down or up, or two bots stood in each other's way: it may be well in a moment."""
 
@@ -151,7 +154,8 @@ class Database:
 
     async def connect(self) -> asyncpg.Connection[Row]:
         """A connection of its own, beside the pool."""
-        return await asyncpg.connect(self._url, timeout=_CONNECT, command_timeout=_ANSWER, server_settings=_SESSION)
+        named = {**_SESSION, "application_name": session_name(self.presence.number)}
+        return await asyncpg.connect(self._url, timeout=_CONNECT, command_timeout=_ANSWER, server_settings=named)
 
     def _tell_keys(self, what: frozenset[str]) -> None:
         if WHICH_KEYS in what:

@@ -3,7 +3,10 @@
 Who lives: each bot has a number, and a connection whose session holds the advisory lock of that number. The server
 frees the lock when the process dies, so nobody has to keep time. What a bot holds is taken over once its lock has been
 free for three seconds (`Pace`): a bot whose connection was only cut, or whose server restarted, has it back by then.
-One that comes back later finds what it held given away; every change of the journal checks that (fencing).
+So it is when that session has not asked anything for twenty seconds: a process that is frozen, or a machine that went
+while something was being told to it, keeps its connection for long (Linux asks no peer for a sign of life while it
+waits for an acknowledgement). One that comes back later finds what it held given away; every change of the journal
+checks that (fencing).
 They also divide what a number may send by how many of them live (`bots`), a tool that looks into the database included.
 
 What happened: `tell` collects, and one NOTIFY carries what was collected while the last one was on its way. It is no
@@ -38,13 +41,14 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Pace:
     """In seconds of real time: `patience` with a database that is away when a bot starts or stops, and `endurance` in
-    between, `beat` between two looks, `grace` for a bot
-    whose lock is gone."""
+    between, `beat` between two looks, `grace` for a bot whose lock is gone, `silence` of one that has it and counts as
+    dead all the same."""
 
     patience: float = 30.0
     endurance: float = 3600.0
     beat: float = 1.0
     grace: float = 3.0
+    silence: float = 20.0
 
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -54,10 +58,17 @@ _FORGOTTEN = 3
 _AT_ONCE = 150
 """Names in one notification: it holds 8000 bytes at most."""
 
-_ALIVE = """
-    SELECT objid::bigint::integer FROM pg_locks
-    WHERE locktype = 'advisory' AND classid::bigint = $1 AND objsubid = 2 AND granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+_HAVE_LOCK = """
+    FROM pg_locks l LEFT JOIN pg_stat_activity s ON s.pid = l.pid AND s.usename = current_user
+    WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objsubid = 2 AND l.granted
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_ALIVE = f"SELECT l.objid::bigint::integer {_HAVE_LOCK}"
+_SILENT = f"{_ALIVE} AND s.state_change < clock_timestamp() - make_interval(secs => $2)"
+_END_FORMER = f"SELECT pg_terminate_backend(s.pid) {_HAVE_LOCK} AND l.objid::bigint = $2"
+_END = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name = ANY ($1)
 """
 
 HERE = "here"
@@ -70,6 +81,11 @@ EVERYTHING = "*"
 def short(name: str) -> str:
     """A name as it is told: two that share it cost a look in vain."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def session_name(number: int) -> str:
+    """As the server shows it in pg_stat_activity; 0: of a bot that has no number yet."""
+    return f"whatsapp-360d-bot {number}" if number else "whatsapp-360d-bot"
 
 
 class Presence:
@@ -129,7 +145,7 @@ class Presence:
             await self._leave(self._db)
 
     def lost(self, holders: Iterable[int]) -> list[int]:
-        """Which of these bots are dead: without their lock for so long that they will not come back for it."""
+        """Which of these bots are dead: silent, or without their lock for so long that they will not come back."""
         missing = set(holders) - self._alive - {self.number}
         return sorted(one for one in missing if not self._is_patient(self._missing.setdefault(one, self._looked)))
 
@@ -149,15 +165,21 @@ class Presence:
         self._say(frozenset({EVERYTHING}))
 
     async def _take_lock(self, db: Db) -> None:
-        """An old session of ours may still have it until the server notices its end."""
+        """An old session of ours may still have it: the server has not noticed its end, and is told."""
         self._present = bool(await db.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCKS, self.number))
+        if not self._present:
+            await db.execute(_END_FORMER, LOCKS, self.number)
 
     async def _look_around(self, db: Db) -> None:
-        alive = await self.alive(db) - {self.number}
+        silent = {int(row[0]) for row in await db.fetch(_SILENT, LOCKS, self._pace.silence)}
+        alive = await self.alive(db) - silent - {self.number}
         self._looked = now = asyncio.get_running_loop().time()
         gone = {one: self._missing.get(one, now) for one in (self._alive | self._missing.keys()) - alive}
         self._alive = alive
         self._missing = {one: since for one, since in gone.items() if now - since < _FORGOTTEN * self._pace.grace}
+        frozen = [one for one in silent & self._missing.keys() if not self._is_patient(self._missing[one])]
+        if frozen:  # what it locked, others wait for
+            await db.execute(_END, [session_name(number) for number in frozen])
 
     def _is_patient(self, since: float) -> bool:
         """Whether a bot that is missing since then may come back."""
@@ -190,9 +212,10 @@ class Presence:
                 async with asyncio.timeout_at(beat):
                     await self._wake.wait()
             self._wake.clear()
+            look = beat <= clock()
             try:
                 async with asyncio.timeout(_ANSWER):
-                    await self._round(beat <= clock())
+                    await self._round(look)
                 pause = _FIRST_PAUSE
             except Exception as error:  # whatever it is: without this task nobody would ever hear of us again
                 log.warning("out of touch with the other bots, again in %.2f s: %s", pause, type(error).__name__)
@@ -204,7 +227,7 @@ class Presence:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._wake.set()
-            if beat <= clock():
+            if look:
                 beat = clock() + self._pace.beat
 
     async def _round(self, look: bool) -> None:
@@ -216,13 +239,15 @@ class Presence:
                 db.terminate()
                 raise
         assert self._db is not None
-        while self._to_tell:
+        if self._to_tell:
             some = [self._to_tell.pop() for _ in range(min(_AT_ONCE, len(self._to_tell)))]
             try:
                 await self._db.execute("SELECT pg_notify($1, $2)", SCHEMA, json.dumps([self.number, *some]))
             except BaseException:
                 self._to_tell.update(some)
                 raise
+            if self._to_tell:
+                self._wake.set()
         if look:
             if not self._present:
                 await self._take_lock(self._db)

@@ -1,7 +1,8 @@
 """The registry in PostgreSQL: what `bot.ports.Registry` promises, for several bots that share one database.
 
 Numbers and facts are asked for with every message, so they are remembered until another bot tells that it has changed
-one; while nothing can be heard, nothing is remembered. A number that is not known here is looked for in the database:
+one, or the look of each second finds it (a bot may die before it tells); while nothing can be heard, nothing is
+remembered. A number that is not known here is looked for in the database:
 the first webhook of a number that another bot has just connected finds it. Form sessions move between the bots with
 every step that a person makes: they are always read, those of one room alone, because every message of an agent asks.
 """
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 CHANGED = "registry"
 """Told to the other bots with every change of a number or a fact."""
 
-_STAMP = "SELECT count(*), coalesce(max(changed), 0) FROM documents WHERE kind = 'number'"
+_STAMP = "SELECT count(*), coalesce(sum(changed), 0)::bigint FROM documents WHERE kind = ANY ($1)"
 _ALL = "SELECT document, changed FROM documents WHERE kind = $1 ORDER BY place"
 _ONE = "SELECT document FROM documents WHERE kind = $1 AND id = $2"
 _OF_ROOM = "SELECT document FROM documents WHERE kind = 'session' AND (room = $1 OR room IS NULL) ORDER BY place"
@@ -66,6 +67,8 @@ class PostgresRegistry:
         self._numbers: dict[str, Number] = {}
         self._stamp: Stamp | None = None
         """How the numbers in the database stood when they were read; None: to be read anew."""
+        self._seen: Stamp | None = None
+        """How numbers and facts stood at the last look."""
         self._facts: dict[str, str] = {}
         self._age = 0
         """Rises with every change that is heard of: what was read before is not remembered after."""
@@ -76,10 +79,12 @@ class PostgresRegistry:
         await self.numbers()
         await self.sessions()
         self._presence.listeners.append(self._hear)
+        self._presence.looks.append(self._look)
         self._forget()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._presence.looks.remove(self._look)
         self._presence.listeners.remove(self._hear)
         await self._database.settled()
 
@@ -163,8 +168,8 @@ class PostgresRegistry:
             return self._numbers
 
     async def _stamp_now(self) -> Stamp:
-        [(count, newest)] = await self._database.fetch(_STAMP)
-        return int(count), int(newest)
+        [(count, changes)] = await self._database.fetch(_STAMP, ["number"])
+        return int(count), int(changes)
 
     async def _put(self, kind: str, id: str, document: Json, room: str | None = None) -> None:
         async def put(db: Db) -> None:
@@ -188,6 +193,12 @@ class PostgresRegistry:
         if what & {CHANGED, EVERYTHING}:
             self._forget()
             self.changed.set()
+
+    async def _look(self, db: Db) -> None:
+        [(count, changes)] = await db.fetch(_STAMP, ["number", "fact"])
+        before, self._seen = self._seen, (int(count), int(changes))
+        if before != self._seen:
+            self._hear(frozenset({CHANGED}))
 
     def _forget(self) -> None:
         self._age += 1

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 class SilentLine:
     """Passes everything on until `fall_silent`: from then on nothing passes on the connections whose first bytes hold
-    `of`, and nobody is told. New connections are as good as ever."""
+    `of`, and nobody is told. New connections are as good as ever. `url` may name PostgreSQL's socket (`?host=/folder`).
+    """
 
     def __init__(self, url: str, of: bytes) -> None:
         parts = urlsplit(url)
         self._target = (parts.hostname, parts.port)
+        self._socket = "".join(f"{folder}/.s.PGSQL.5432" for folder in parse_qs(parts.query).get("host", []))
+        self._address = (
+            f"{parts.scheme}://{parts.username}@127.0.0.1:{{}}{parts.path}?sslmode=disable"
+            if self._socket
+            else "http://127.0.0.1:{}"
+        )
         self._of = of
         self._open: set[asyncio.StreamWriter] = set()
         self._told: dict[asyncio.Task[object], asyncio.Event] = {}
@@ -25,7 +32,7 @@ class SilentLine:
     @asynccontextmanager
     async def laid(self) -> AsyncIterator[SilentLine]:
         listening = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        self.url = self._address.format(listening.sockets[0].getsockname()[1])
         try:
             yield self
         finally:
@@ -42,7 +49,8 @@ class SilentLine:
         task = asyncio.current_task()
         assert task is not None
         silence = self._told[task] = asyncio.Event()
-        theirs, ours = await asyncio.open_connection(*self._target)
+        reach = asyncio.open_unix_connection(self._socket) if self._socket else asyncio.open_connection(*self._target)
+        theirs, ours = await reach
         self._open |= {writer, ours}
         try:
             first = await reader.read(65536)
