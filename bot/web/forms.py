@@ -26,7 +26,7 @@ from bot.translations import Translator
 from bot.web.guessing import Guesses
 from bot.web.in_time import InTime
 from bot.web.pages import Pages
-from bot.web.posted import LARGEST, LARGEST_WITH_FILE, Posted, stored_file
+from bot.web.posted import Posted, stored_file
 from bot.web.server import give_time
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Forms:
         if form.upload:
             give_time(request, UPLOAD_TIME)
         try:
-            async with Posted.read(request, LARGEST_WITH_FILE if form.upload else LARGEST) as posted:
+            async with Posted.read(request, files=form.upload is not None) as posted:
                 return await self._take(request, form, session, posted)
         except web.HTTPRequestEntityTooLarge:
             return await self._as_it_is(request, form, session, Words("page.too_large"), 413)
@@ -209,7 +209,7 @@ class Forms:
                 continue
             try:
                 if file is not None:
-                    raw = await stored_file(form, desk, session, file)
+                    raw = await stored_file(form, desk, session, one.name, file)
                 session = session.with_answer(one, clean(one, raw))
                 if only_secret and one.name in form.checks:
                     await form.checks[one.name](desk, session.secrets[one.name])

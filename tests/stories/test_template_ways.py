@@ -1,6 +1,7 @@
 """Templates off the straight road: headers with files and places, wrong calls, failures that come later."""
 
 import base64
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -57,6 +58,29 @@ async def test_a_file_of_the_wrong_kind_is_refused_with_the_right_ones() -> None
         async with stage.http.post(page.url, data=form) as answer:
             assert answer.status == 422
             assert "Possible: JPEG, PNG." in await answer.text()
+
+
+async def test_what_was_typed_besides_a_file_that_is_too_large_stays() -> None:
+    """A browser sends the file before what stands below it on the page."""
+    async with staged() as stage:
+        await stage.connect()
+        page = await stage.open(link_in(await stage.command("!whatsapp-360d-cloud send-template")))
+        page = await stage.submit(page, template="new_catalogue|en", recipients=stage.customer.phone)
+        form = aiohttp.FormData()
+        form.add_field("header_media", "")
+        form.add_field("header_media", BytesIO(bytes(20 * 1024 * 1024)), filename="large.png", content_type="image/png")
+        for name, value in {**page.fields, "body_1": "Ana", "button_0": "SPRING25", "act": "submit"}.items():
+            if name != "header_media":
+                form.add_field(name, value)
+        async with stage.http.post(page.url, data=form) as answer:
+            assert answer.status == 422
+            refused = await answer.text()
+        assert 'id="header_media-wrong">The file is larger than 16 MB. Give a link to it instead.' in refused
+        assert 'value="Ana"' in refused and 'value="SPRING25"' in refused
+
+        page = await stage.submit(await stage.open(page.url), header_media="https://s.example/cover.png")
+        page = await stage.submit(page)
+        assert "sent to 1 of 1" in page.text
 
 
 async def test_an_image_may_also_be_a_link() -> None:
