@@ -30,7 +30,7 @@ Watch = Callable[[int, float], None]
 
 _LITTLE = 64 * 1024
 _LARGEST = 512
-"""Operations in one commit, those of one turn of the loop not divided: bounds how long the first of them waits for the last."""
+"""Operations in one commit, if one turn of the loop asks for no more: bounds how long the first waits for the last."""
 
 
 _ALONE = object()
@@ -98,7 +98,7 @@ class GroupCommit:
         return future
 
     def _hand_over(self) -> None:
-        """Once in a turn of the loop: a thread that is woken by the first wish of a turn would commit that one alone."""
+        """Once in a turn of the loop: a thread that the first wish of a turn wakes would commit that one alone."""
         asked, self._asked = self._asked, []
         if asked:
             self._wishes.put(asked)

@@ -24,9 +24,9 @@ class Deadlines(Generic[Item]):
         """The first to run out first."""
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, item: Item) -> None:
-        """Of one that has begun already, the time begins again."""
-        loop = asyncio.get_running_loop()
+    def begin(self, item: Item, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Of one that has begun already, the time begins again. Whoever knows the running loop saves looking for it."""
+        loop = loop or asyncio.get_running_loop()
         self._due.pop(item, None)
         self._due[item] = due = loop.time() + self._seconds
         if self._timer is None:
@@ -55,10 +55,11 @@ class TimeLimit:
 
     async def keep(self, work: Awaitable[T]) -> T:
         """Raises TimeoutError when the time is over; what it was working on is cancelled then."""
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None  # a coroutine runs in one
         before = task.cancelling()
-        self._deadlines.begin(task)
+        self._deadlines.begin(task, loop)
         try:
             return await work
         except asyncio.CancelledError:
