@@ -19,13 +19,13 @@ from bot.model import (
     NumberId,
     Sent,
 )
-from bot.ports_journal import Backlog, Belongings, Entry, Erased, Journal, Kind, Outcome, Step, Stored
+from bot.ports_journal import ASIDE, Backlog, Belongings, Entry, Erased, Journal, Kind, Outcome, Step, Stored
 from bot.ports_rocketchat import Heard, Json, Lost, Ready, Stream, Workspace, WorkspaceAdmin
 
 __all__ = [
-    "AppSettings", "Backlog", "Belongings", "Clock", "Condition", "Entry", "Erased", "Finding", "Handler", "Heard",
-    "Journal", "Json", "Kind", "Lost", "Nobody", "Others", "Outcome", "Outgoing", "Ready", "Registry", "SettingValue",
-    "Step", "Stored", "Stream", "Verdict", "WhatsApp", "Workspace", "WorkspaceAdmin",
+    "ASIDE", "AppSettings", "Backlog", "Belongings", "Clock", "Condition", "Entry", "Erased", "Finding", "Handler",
+    "Heard", "Journal", "Json", "Kind", "Lost", "Nobody", "Others", "Outcome", "Outgoing", "Ready", "Registry",
+    "SettingValue", "Step", "Stored", "Stream", "Verdict", "WhatsApp", "Workspace", "WorkspaceAdmin",
 ]  # fmt: skip
 
 

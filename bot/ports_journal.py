@@ -17,6 +17,8 @@ Kind = Literal[
     "chat.message", "form.submit", "notice", "auto.message", "status.callback", "tick", "late",
     "template.order", "template.send", "template.report", "audit",
 ]  # fmt: skip
+ASIDE: tuple[Kind, ...] = "tick", "late"
+"""Nobody waits for these: decoration, and watches over other entries. Their lanes begin with the same word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ class Journal(Protocol):
         delivers again is known by a keyed hash of its key, which names nobody."""
 
     async def counts(self) -> Mapping[str, int]:
-        """`waiting`, `done`, `dead`."""
+        """`waiting`, of those `aside` (kinds `ASIDE`), `done`, `dead`."""
 
     async def backlog(self) -> Mapping[Kind, Backlog]:
         """What waits, by kind; looks at everything that waits, so it is asked now and then, not with every message."""

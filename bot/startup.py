@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -56,7 +56,8 @@ class Bot:
             told["heard"] = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
         try:
             async with asyncio.timeout(_ANSWER):
-                told |= await self.journal.counts()
+                counts = await self.journal.counts()
+                told |= {"waiting": _undelivered(counts), "done": counts["done"], "dead": counts["dead"]}
         except (TimeoutError, ConfigError):
             return Health(False, {"waits_for": "its storage", **told})
         return Health(self.ready.is_set(), told if self.ready.is_set() else {"waits_for": self.waits_for, **told})
@@ -68,7 +69,7 @@ class Bot:
         except BotError as error:
             log.info("Rocket.Chat does not tell its version: %s", error)
         counts = await self.journal.counts()
-        return Condition(VERSION, version, self.connected, counts["waiting"], counts["dead"])
+        return Condition(VERSION, version, self.connected, _undelivered(counts), counts["dead"])
 
     async def chat(self, entry: Entry) -> Outcome:
         """Handler of what people tell the bot; waits until the bot knows who it is."""
@@ -103,6 +104,11 @@ class Bot:
     @property
     def connected(self) -> bool:
         return self.listener is not None and self.listener.connected
+
+
+def _undelivered(counts: Mapping[str, int]) -> int:
+    """What somebody waits for, as `status` counts it."""
+    return counts["waiting"] - counts["aside"]
 
 
 async def begin(

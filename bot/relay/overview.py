@@ -8,7 +8,7 @@ from typing import Literal
 
 from bot.errors import SENT_SINCE, NumberGone, Unsure
 from bot.model import NumberId
-from bot.ports import Backlog, Journal, Kind, Stored
+from bot.ports import ASIDE, Backlog, Journal, Kind, Stored
 from bot.relay.retention import DAY, days_kept
 from bot.relay.trace import Trace, Track
 from bot.translations import Translate
@@ -24,10 +24,6 @@ _WAYS: Mapping[Kind, Way] = {
     "wa.message": "in", "wa.media": "in", "wa.other": "in",
     "rc.message": "out", "auto.message": "out", "template.send": "out", "template.order": "out",
 }  # fmt: skip
-
-
-_ASIDE: tuple[Kind, ...] = ("tick", "late")
-"""Nobody waits for these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ class Overview:
         if asking is not None and asking.state == "waiting" and (its := backlog.get(asking.entry.kind)):
             backlog[asking.entry.kind] = replace(its, waiting=its.waiting - 1)
         for kind, one in backlog.items():
-            if not one.waiting or kind in _ASIDE:
+            if not one.waiting or kind in ASIDE:
                 continue
             way = _WAYS.get(kind, "other")
             so_far = waits.get(way, Backlog(0, one.oldest))

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 from bot.model import Pair
 from bot.ports import Entry, Step, Stored
 from bot.storage import postgres_memory as memory
-from bot.storage.journal_rows import Values, entry_of, expired, new_values, plain, steps_of, steps_text, without_nul
+from bot.storage.journal_rows import (
+    WAITS_ASIDE,
+    Values,
+    entry_of,
+    expired,
+    new_values,
+    plain,
+    steps_of,
+    steps_text,
+    without_nul,
+)
 from bot.storage.journal_tables import MOST_EXPIRED, NEVER, Sealed, without_refused
 from bot.storage.postgres_schema import TALLY_SHARDS
 from bot.storage.waiting import FAR
@@ -123,8 +133,9 @@ ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = $1"
 AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < $1 ORDER BY seq DESC LIMIT $2"
 DEAD = "SELECT * FROM entries WHERE state = 'dead' AND (closed_at, seq) > ($1, $2) ORDER BY closed_at, seq LIMIT $3"
 DEAD_LATEST = "SELECT * FROM entries WHERE state = 'dead' ORDER BY closed_at DESC, seq DESC LIMIT $1"
-COUNTS = """
-    SELECT sum(waiting)::bigint AS waiting, sum(done)::bigint AS done, sum(dead)::bigint AS dead FROM tally
+COUNTS = f"""
+    SELECT sum(waiting)::bigint AS waiting, {WAITS_ASIDE} AS aside,
+        sum(done)::bigint AS done, sum(dead)::bigint AS dead FROM tally
 """
 
 

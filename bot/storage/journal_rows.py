@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Backlog, Entry, Kind, Step, Stored
+from bot.ports import ASIDE, Backlog, Entry, Kind, Step, Stored
 
 
 class Row(Protocol):
@@ -26,6 +26,13 @@ LAST_SEQ = _INT64 = 2**63 - 1
 BACKLOG = """
     SELECT kind, count(*) AS waiting, min(first_at) AS oldest FROM entries WHERE state = 'waiting' GROUP BY kind
 """
+
+
+WAITS_ASIDE = " + ".join(
+    f"(SELECT count(*) FROM entries WHERE state = 'waiting' AND lane >= '{kind}:' AND lane < '{kind};')"  # noqa: S608
+    for kind in ASIDE
+)
+"""By lanes, because those stand in the index of what waits."""
 
 
 def backlog_of(rows: Iterable[Row]) -> dict[Kind, Backlog]:

@@ -14,7 +14,7 @@ from itertools import chain
 
 from bot.model import Conversation, Pair, RoomId
 from bot.ports import Entry, Step, Stored
-from bot.storage.journal_rows import Values, entry_of, expired, pair_values, steps_of, steps_text
+from bot.storage.journal_rows import WAITS_ASIDE, Values, entry_of, expired, pair_values, steps_of, steps_text
 from bot.storage.waiting import FAR
 
 NEVER = float("inf")
@@ -335,7 +335,8 @@ def set_mark(db: sqlite3.Connection, name: str, value: str, *, forward: bool) ->
 
 
 def counts(db: sqlite3.Connection) -> Mapping[str, int]:
-    return dict(db.execute("SELECT state, n FROM tally").fetchall())
+    [aside] = db.execute(f"SELECT {WAITS_ASIDE}").fetchone()
+    return {**dict(db.execute("SELECT state, n FROM tally").fetchall()), "aside": aside}
 
 
 def _steps(db: sqlite3.Connection, entry: Entry) -> dict[int, Step]:

@@ -1,11 +1,12 @@
 """What every journal promises about the end of an entry: done once, or kept as a dead letter."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bot.model import ContactId, MessageId, NumberId, Pair, RoomId, Wamid
-from bot.ports import Journal, Outcome, Step
+from bot.ports import ASIDE, Journal, Outcome, Step
 from tests.contract.journals import NOON, ManualClock, entry, keys, take
 
 DONE = Outcome()
@@ -170,6 +171,17 @@ async def test_a_dead_letter_can_be_tried_again_from_the_beginning(journal: Jour
     assert await journal.dead() == []
 
 
+async def test_what_nobody_waits_for_is_counted_apart(journal: Journal) -> None:
+    await journal.append(
+        *(replace(entry(f"{kind}:1", f"{kind}:m"), kind=kind) for kind in ASIDE), entry("ticket", "ticket")
+    )
+    assert dict(await journal.counts()) == {"waiting": 3, "aside": 2, "done": 0, "dead": 0}
+
+    for one in await journal.heads(3):
+        await (journal.done(one, DONE) if one.key != "tick:1" else journal.park(one, "no"))
+    assert dict(await journal.counts()) == {"waiting": 0, "aside": 0, "done": 2, "dead": 1}
+
+
 async def test_counts_follow_every_change(journal: Journal) -> None:
     async def counts() -> tuple[int, int, int]:
         found = await journal.counts()
@@ -202,7 +214,7 @@ async def test_dead_letters_expire_and_stay_known(journal: Journal, clock: Manua
     assert (stored.state, stored.entry.body, stored.result) == ("done", {}, {"expired": "InvalidRequest"})
     assert (stored.closed_at, stored.why, stored.entry.steps) == (NOON, "", {})
     assert [one.entry.key for one in await journal.dead()] == ["young"]
-    assert dict(await journal.counts()) == {"waiting": 1, "done": 1, "dead": 1}
+    assert dict(await journal.counts()) == {"waiting": 1, "aside": 0, "done": 1, "dead": 1}
     assert not await journal.retry("old")
     assert await journal.append(entry("old", "A")) == 0
 

@@ -146,14 +146,14 @@ async def test_a_disk_that_is_full_is_said_and_waited_for(tmp_path: Path, caplog
         await clock.asleep()
         appending[0].cancel()
         assert re.search(f"{FILE} failed: the disk is full", caplog.text)
-        assert dict(await journal.counts()) == {"waiting": 1, "done": 0, "dead": 0}
+        assert dict(await journal.counts()) == {"waiting": 1, "aside": 0, "done": 0, "dead": 0}
 
         database.execute("PRAGMA max_page_count = 1000000")
         await journal.done(one, Outcome())
         clock.advance(60)
         assert await asyncio.gather(*appending[1:]) == [1] * 4
         assert await journal.append(entry("k0")) == 1, "whoever did not wait any longer has left nothing behind"
-        assert dict(await journal.counts()) == {"waiting": 5, "done": 1, "dead": 0}
+        assert dict(await journal.counts()) == {"waiting": 5, "aside": 0, "done": 1, "dead": 0}
 
 
 async def test_a_clock_that_was_put_back_lengthens_no_pause_though_the_disk_fails_just_then(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ async def test_an_erased_customer_is_nowhere_and_others_are_as_they_were(journal
     assert await journal.conversation_of_token(MARIA.token) is None
     assert await journal.conversation(OURS, OTHER.contact) == OTHER
     assert await journal.dead() == []
-    assert dict(await journal.counts()) == {"waiting": 2, "done": 7, "dead": 0}
+    assert dict(await journal.counts()) == {"waiting": 2, "aside": 0, "done": 7, "dead": 0}
     assert sorted(one.key for one in await journal.heads(9)) == ["callback:2", "wa:otto"]
 
 

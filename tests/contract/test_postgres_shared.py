@@ -78,7 +78,7 @@ async def test_what_all_of_them_hear_enters_once_and_none_waits_for_the_other_fo
         )
 
     assert sum(new) == 40
-    assert dict(await bots[0].journal.counts()) == {"waiting": 40, "done": 0, "dead": 0}
+    assert dict(await bots[0].journal.counts()) == {"waiting": 40, "aside": 0, "done": 0, "dead": 0}
 
 
 async def test_a_bot_that_waits_is_woken_by_what_another_one_stores(bots: list[OneBot]) -> None:
@@ -269,7 +269,7 @@ async def test_nothing_is_lost_or_done_twice_while_connections_are_cut_again_and
     assert len(finished) == len(set(finished))
     for lane in "0123":
         assert [key for key in finished if key[0] == lane] == [f"{lane}:{number:02}" for number in range(40)]
-    assert dict(await bots[0].journal.counts()) == {"waiting": 0, "done": 160, "dead": 0}
+    assert dict(await bots[0].journal.counts()) == {"waiting": 0, "aside": 0, "done": 160, "dead": 0}
 
 
 async def test_a_database_that_stays_away_is_named_without_its_password(tmp_path: Path) -> None:

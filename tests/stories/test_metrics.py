@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.metrics import Glance, Metrics, State
-from bot.ports import Backlog
+from bot.ports import Backlog, Entry, Kind
 from bot.stage import Stage, staged
 from bot.web.guessing import Guesses
 from bot.web.metrics_page import MetricsPage
@@ -83,6 +83,23 @@ async def test_refusals_retries_and_a_backlog_are_seen() -> None:
         assert value(samples, "call_seconds_count", server="rocketchat", result="refused") >= 1
         assert value(samples, "waiting_entries", kind="wa.message") == 1
         assert 0 < value(samples, "oldest_waiting_seconds", kind="wa.message") < 60
+
+
+async def test_readiness_and_status_count_the_same_as_waiting() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        assert stage.bot is not None
+        waits = [Entry(f"{lane}:m", f"{lane}:m", kind, {}, rest=3600) for lane, kind in LATER.items()]
+        await stage.bot.journal.append(*waits)
+        async with stage.http.get(f"{stage.settings.server.public_url}/readyz") as answer:
+            ready = await answer.json()
+        status = await stage.command("!whatsapp-360d-cloud status")
+
+        assert (ready["waiting"], ready["dead"]) == (1, 0)
+        assert "To customers: 1," in status["msg"] and "Other work" not in status["msg"]
+
+
+LATER: Mapping[str, Kind] = {"tick": "tick", "late": "late", "out": "rc.message"}
 
 
 def test_what_waits_is_told_by_kind_with_the_age_of_the_oldest() -> None:
