@@ -5,8 +5,8 @@ A lane is held by one bot, written in the lane's row, until that bot has closed 
 raises HoldLost, so that nothing more is handed over, and its `done`, `again` and `park` change nothing, because whoever
 has the entry now repeats or recognises what was done.
 
-Appends that come while one is being written go into the next statement together. Everything else is a short transaction
-of its own; PostgreSQL writes those that commit at the same time to the disk together.
+Entries enter together with others (`journal_postgres_appends`). Everything else is a short transaction of its own; PostgreSQL
+writes those that commit at the same time to the disk together.
 
 `due` is compared with each bot's own clock: machines that share a database should agree about the time to a second.
 """
@@ -16,20 +16,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bot.errors import Busy
-from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Backlog, Belongings, Clock, Entry, Erased, Kind, Outcome, Step, Stored
+from bot.model import Conversation
+from bot.ports import Clock, Entry, Erased, Outcome, Step, Stored
 from bot.storage import journal_person as whose
 from bot.storage import journal_postgres_tables as tables
 from bot.storage import journal_rows as shapes
 from bot.storage import person_postgres
 from bot.storage import postgres_memory as memory
 from bot.storage.files import StorageError
+from bot.storage.journal_postgres_appends import Appends
+from bot.storage.journal_postgres_lookups import REMEMBERED_TOKENS, Lookups
 from bot.storage.journal_rows import plain
 from bot.storage.journal_tables import Sealed
 from bot.storage.postgres import Database
@@ -38,16 +39,12 @@ from bot.storage.secrets import Vault
 from bot.storage.waiting import PutBack, first_of
 
 if TYPE_CHECKING:
-    from bot.storage.postgres import Db, Row
+    from bot.storage.postgres import Db
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_MOST_AT_ONCE = 512
-"""Entries in one statement: bounds how long the first of them waits for the last."""
-_REMEMBERED_TOKENS = 4096
-_NAMES, _ROOMS, _LATEST = (whose.in_postgres(query) for query in (whose.NAMES, whose.ROOMS, whose.LATEST))
 NEWS = "news"
 """Told to the other bots when something may have become due."""
 
@@ -56,23 +53,15 @@ class HoldLost(Busy):
     """This bot was out of touch for so long that another one works on the entry now."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    rows: Sequence[shapes.Values]
-    stored: asyncio.Future[int]
-
-
-class PostgresJournal:
+class PostgresJournal(Lookups):
     """`async with PostgresJournal(database, vault, clock) as journal`. Methods raise StorageError when the database is
     away for too long (see `postgres`)."""
 
     def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
-        self._database = database
+        super().__init__(database, vault)
         self._presence = database.presence
         self._clock = clock
-        self._open = False
-        self._wishes: list[_Wish] = []
-        self._appending = False
+        self._appends = Appends(database, partial(self._tell, NEWS))
         self._taking = asyncio.Lock()
         self._held: dict[str, int] = {}
         """Lane → seq of its entry that is being worked on here."""
@@ -81,10 +70,7 @@ class PostgresJournal:
         self._put_back = PutBack()
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         """By the short name of the key that somebody waits for."""
-        self._vault = vault
-        self._seal = lru_cache(_REMEMBERED_TOKENS)(lambda token, _: vault.seal(token))
-        self._unseal = lru_cache(_REMEMBERED_TOKENS)(vault.open)
-        self._hash = lru_cache(_REMEMBERED_TOKENS)(partial(vault.derive, "visitor token lookup"))
+        self._seal = lru_cache(REMEMBERED_TOKENS)(lambda token, _: vault.seal(token))
 
     async def __aenter__(self) -> Self:
         self._open = True
@@ -108,12 +94,7 @@ class PostgresJournal:
         if not entries:
             return 0
         now = self._clock.now()
-        wish = _Wish([self._row_of(entry, now) for entry in entries], asyncio.get_running_loop().create_future())
-        self._wishes.append(wish)
-        if not self._appending:
-            self._appending = True
-            self._database.begin(self._append_what_waits())
-        return await wish.stored
+        return await self._appends.store([self._row_of(entry, now) for entry in entries])
 
     async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         gone = asyncio.Event()
@@ -165,15 +146,7 @@ class PostgresJournal:
         self._tell(NEWS)
         return found
 
-    # --- looking ----------------------------------------------------------------------------------------------------
-
-    async def find(self, key: str) -> Stored | None:
-        row = await self._row(tables.ENTRY_BY_KEY, plain(key))
-        return shapes.stored_of(row) if row else None
-
-    async def head(self, lane: str) -> Entry | None:
-        row = await self._row(tables.NEXT_IN_LANE, plain(lane))
-        return shapes.entry_of(row) if row else None
+    # --- the end of an entry ----------------------------------------------------------------------------------------
 
     async def closed(self, key: str, timeout: float) -> Stored | None:
         name, told = short(plain(key)), asyncio.Event()
@@ -198,25 +171,9 @@ class PostgresJournal:
             if not self._watchers[name]:
                 del self._watchers[name]
 
-    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
-        return [shapes.stored_of(row) for row in await self._rows(tables.AUDIT, before or shapes.LAST_SEQ, limit)]
-
-    async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
-        return [shapes.stored_of(row) for row in await self._rows(*tables.dead_query(limit, latest, after))]
-
-    async def latest(self, person: str, limit: int) -> list[Stored]:
-        name = plain(person)
-        names = whose.names_of(name, await self._rows(_NAMES, name))
-        tails = whose.tails_of(names, await self._rows(_ROOMS, names))
-        return [shapes.stored_of(row) for row in await self._rows(_LATEST, names, tails, limit)]
-
     async def expire(self, before: float, since: float = 0.0) -> int:
         now = self._clock.now()
         return await self._change(self._database.transact(lambda db: tables.expire(db, before, since, now)))
-
-    async def belongings(self, person: str) -> Belongings:
-        self._check_open()
-        return await self._database.transact(lambda db: person_postgres.belongings(db, plain(person)))
 
     async def erase(self, person: str) -> Erased:
         now = self._clock.now()
@@ -226,41 +183,11 @@ class PostgresJournal:
         self._tell(NEWS)
         return gone
 
-    async def counts(self) -> Mapping[str, int]:
-        [row] = await self._rows(tables.COUNTS)
-        return dict(row.items())
-
-    async def backlog(self) -> Mapping[Kind, Backlog]:
-        return shapes.backlog_of(await self._rows(shapes.BACKLOG))
-
     # --- conversations, pairs, marks --------------------------------------------------------------------------------
-
-    async def conversation(self, number: NumberId, contact: ContactId) -> Conversation | None:
-        return await self._conversation(tables.CONVERSATION, plain(number), plain(contact))
-
-    async def conversation_of_room(self, room: RoomId) -> Conversation | None:
-        return await self._conversation(tables.CONVERSATION_OF_ROOM, plain(room))
-
-    async def conversation_of_token(self, token: VisitorToken) -> Conversation | None:
-        return await self._conversation(tables.CONVERSATION_BY_HASH, self._hash(token))
 
     async def remember(self, conversation: Conversation) -> None:
         sealed = self._sealed(conversation)
         await self._change(self._database.transact(lambda db: memory.remember(db, sealed)))
-
-    async def pair(self, wamid: Wamid) -> Pair | None:
-        row = await self._row(tables.PAIR, plain(wamid))
-        return shapes.pair_of(row) if row else None
-
-    async def pairs_of_message(self, message: MessageId) -> list[Pair]:
-        return [shapes.pair_of(row) for row in await self._rows(tables.PAIRS_OF_MESSAGE, plain(message))]
-
-    async def mark(self, name: str) -> str | None:
-        row = await self._row("SELECT value FROM marks WHERE name = $1", plain(name))
-        return str(row["value"]) if row else None
-
-    async def marks(self, prefix: str, after: str = "", limit: int = 1000) -> Mapping[str, str]:
-        return shapes.marks_of(await self._rows(memory.MARKS, *shapes.between(prefix, after), limit))
 
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
         await self._change(self._database.transact(lambda db: memory.set_mark(db, name, value, forward=forward)))
@@ -270,10 +197,6 @@ class PostgresJournal:
     @property
     def _bot(self) -> int:
         return self._presence.number
-
-    def _check_open(self) -> None:
-        if not self._open:
-            raise StorageError(f"The journal in {self._database.where} is closed.")
 
     async def _change(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -285,32 +208,6 @@ class PostgresJournal:
 
     def _row_of(self, entry: Entry, now: float) -> shapes.Values:
         return tables.row_of(entry, now, whose.known_as(entry, self._vault.derive))
-
-    async def _append_what_waits(self) -> None:
-        """One statement at a time; what comes meanwhile goes into the next."""
-        while self._wishes:
-            some: list[_Wish] = []
-            rows = 0
-            while self._wishes and (not some or rows + len(self._wishes[0].rows) <= _MOST_AT_ONCE):
-                some.append(self._wishes.pop(0))
-                rows += len(some[-1].rows)
-            await self._append_together(some)
-        self._appending = False
-
-    async def _append_together(self, wishes: list[_Wish]) -> None:
-        rows = [row for wish in wishes for row in wish.rows]
-        owner = [number for number, wish in enumerate(wishes) for _ in wish.rows]
-        try:
-            new = [owner[place] for place in await self._database.transact(lambda db: tables.append(db, rows))]
-        except Exception as error:
-            for wish in wishes:
-                if not wish.stored.done():
-                    wish.stored.set_exception(error)
-            return
-        self._tell(NEWS)
-        for number, wish in enumerate(wishes):
-            if not wish.stored.done():
-                wish.stored.set_result(new.count(number))
 
     async def _take(self, limit: int, shut: Sequence[str], gone: asyncio.Event) -> list[Entry]:
         async with self._taking:
@@ -384,17 +281,6 @@ class PostgresJournal:
             self._tell(NEWS)
         elif await tables.any_due(db, self._clock.now()):
             self._news.set()
-
-    async def _rows(self, query: str, *values: object) -> list[Row]:
-        self._check_open()
-        return await self._database.fetch(query, *values)
-
-    async def _row(self, query: str, *values: object) -> Row | None:
-        return next(iter(await self._rows(query, *values)), None)
-
-    async def _conversation(self, query: str, *values: object) -> Conversation | None:
-        row = await self._row(query, *values)
-        return shapes.conversation_of(row, VisitorToken(self._unseal(row["token"]))) if row else None
 
     def _sealed(self, conversation: Conversation) -> Sealed:
         return Sealed(conversation, self._seal(conversation.token, self._vault.front), self._hash(conversation.token))
