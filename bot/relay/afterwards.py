@@ -134,7 +134,7 @@ class AgentEdits:
 
     async def __call__(self, entry: Entry) -> Outcome:
         id, room = str(entry.body["message"]), RoomId(entry.body["room"])
-        if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
+        if await self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
             return Outcome({"ignored": "not a WhatsApp room"})
         sent = await self._journal.find(f"rc:{id}")
         if sent is None or sent.state == "dead" or entry.body["at"] <= sent.entry.first_at:

@@ -132,7 +132,10 @@ class Conversations:
         await self._journal.remember(ours)
         return ours
 
-    def surely_foreign(self, room: RoomId) -> bool:
+    async def surely_foreign(self, room: RoomId) -> bool:
+        """Unless another bot has found since that its visitor is a customer of ours too."""
+        if room in self._foreign and await self._journal.conversation_of_room(room) is not None:
+            self._foreign.pop(room, None)
         return room in self._foreign
 
     async def closed(self, conversation: Conversation, room: RoomId) -> None:

@@ -116,7 +116,7 @@ class Listener:
             await self._gap.wait()
             while len(heard) < _BATCH and not self._queue.empty():
                 heard.append(self._queue.get_nowait())
-            entries = [entry for one in heard for entry in self._entries(one)]
+            entries = [entry for one in heard for entry in await self._entries(one)]
             if entries:
                 await self._journal.append(*entries)
                 if log.isEnabledFor(logging.DEBUG):
@@ -127,12 +127,12 @@ class Listener:
             if not self._marked and not self._owes:
                 await self._mark_first(self._newest)
 
-    def _entries(self, heard: Heard) -> list[Entry]:
+    async def _entries(self, heard: Heard) -> list[Entry]:
         message = heard.message
         room = RoomId(str(message.get("rid") or ""))
         called = self._calls_the_bot(message)
         if heard.room_type == "l" and not called:
-            if self._conversations.surely_foreign(room):
+            if await self._conversations.surely_foreign(room):
                 return []
             news = is_for_customer(message, self._bot) and self._is_news(message)
             return [*([for_customer(message)] if news else []), *self._afterwards.entries(message, self._bot)]
@@ -213,7 +213,7 @@ class Listener:
 
     async def _read_conversation(self, since: float, room: RoomId) -> None:
         async with self._meeting:
-            if self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
+            if await self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
                 return
         missed = await self._messages(room, since)
         await self._journal.append(*self._missed(missed, since))

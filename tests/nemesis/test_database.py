@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from bot import app
 from bot.model import NumberId
@@ -229,6 +230,40 @@ async def test_numbers_forms_settings_and_dead_letters_belong_to_all_bots(tmp_pa
         for number in range(6):
             await stage.agent_writes(room, f"signed {number}")
             await stage.customer_reads(f"*Ben Agent:*\nsigned {number}")
+
+
+async def test_a_room_that_another_bot_took_over_for_whatsapp_is_no_other_channels_any_more(tmp_path: Path) -> None:
+    url = await server().database_of(tmp_path)
+    async with Line(url).laid() as line, staged(start=False, database_url=url) as stage:
+        await stage.start()
+        await stage.connect()
+        settings = another(stage.settings, 2)
+        storage = settings.storage.model_copy(update={"database_url": SecretStr(line.url)})
+        async with app.running(settings.model_copy(update={"storage": storage})) as second:
+            async with asyncio.timeout(TIMEOUT):
+                await second.ready.wait()
+            assert stage.bot is not None
+            assert stage.bot.listener is not None
+            assert second.listener is not None
+
+            # A visitor of the website's widget, whom an agent answers: both bots leave that alone.
+            visitor = await stage.rc.core.visitors.register({"token": "of the widget", "phone": stage.customer.phone})
+            widget = await stage.rc.core.livechat.create_room(visitor)
+            await stage.agent_writes(widget["_id"], "this is for the widget")
+            for bot in (stage.bot, second):
+                assert bot.listener is not None
+                await bot.listener.catch_up()
+
+            # The same person writes by WhatsApp, and the first bot finds that they have a room.
+            line.cut()
+            await stage.customer.write(stage.number, "now I am here")
+            assert await stage.agent_reads("now I am here") == widget["_id"]
+            line.mend()
+            await second.listener.catch_up()  # it is back
+
+            await stage.stop()
+            await stage.agent_writes(widget["_id"], "this is for WhatsApp")
+            await stage.customer_reads("this is for WhatsApp")
 
 
 @pytest.mark.parametrize("at", ["first", "second"])
