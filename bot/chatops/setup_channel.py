@@ -118,6 +118,8 @@ class SetupChannel:
             try:
                 return await self._admin.create_private_channel(name), True
             except AlreadyThere:
+                if (channel := await self._admin.private_channel_named(name)) is not None:
+                    return channel, False  # another bot made it in this moment: its lock was lost, or ours
                 log.warning("the channel name %s is taken by a room that the bot cannot see", name)
         raise AlreadyThere(f"{self._name} and its {_MOST_NAMES - 1} successors")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -85,6 +86,22 @@ async def test_the_channel_is_made_and_furnished(stage: Stage, tmp_path: Path) -
     instructions, *_, question = texts(stage, room)
     assert "/whatsapp-360d-cloud connect" in instructions
     assert question == "Do you currently have a 360Dialog account? If you don't, we'll create one."
+
+
+async def test_bots_that_start_together_make_one_though_they_could_not_wait_for_each_other(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A lock in PostgreSQL is gone with its connection, in the very moment."""
+    registry = TinyRegistry(tmp_path / "registry.json", Vault(tmp_path / "secret.key"))
+    stage.rc.levers.add("groups.create", times=2, delay=0.2)  # so that each has looked before one is made
+
+    here, there = (channel(stage, tmp_path, registry=registry) for _ in range(2))
+    room, other = await asyncio.gather(here.ensure(), there.ensure())
+
+    assert room == other
+    assert [one["_id"] for one in stage.rc.rooms.values() if one["t"] == "p"] == [room]
+    said = texts(stage, room)
+    assert len(said) == len(set(said))
 
 
 async def test_the_questions_buttons_post_what_the_bot_understands(stage: Stage, tmp_path: Path) -> None:
