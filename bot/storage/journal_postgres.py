@@ -5,8 +5,8 @@ A lane is held by one bot, written in the lane's row, until that bot has closed 
 raises HoldLost, so that nothing more is handed over, and its `done`, `again` and `park` change nothing, because whoever
 has the entry now repeats or recognises what was done.
 
-Entries enter together with others (`journal_postgres_appends`). Everything else is a short transaction of its own; PostgreSQL
-writes those that commit at the same time to the disk together.
+Entries enter together with others (`journal_postgres_appends`). Everything else is a short transaction of its own;
+PostgreSQL writes those that commit at the same time to the disk together.
 
 `due` is compared with each bot's own clock: machines that share a database should agree about the time to a second.
 """
