@@ -64,19 +64,13 @@ class Livechat:
             return None
         bots = self.world.settings["Livechat_assign_new_conversation_to_bot"]
         agents = [user for user in self.agents_online(department) if bots or "bot" not in user.roles]
-        return min(agents, key=lambda user: (self._chats(user), user.username), default=None)
-
-    def _chats(self, user: User) -> int:
-        rooms = self.world.rooms.values()
-        return sum(1 for room in rooms if room.get("open") and room.get("servedBy", {}).get("_id") == user.id)
+        chats = self.world.rooms.count
+        return min(agents, key=lambda user: (chats("open served by", user.id), user.username), default=None)
 
     # --- rooms --------------------------------------------------------------------------------------------------
 
     def open_room(self, token: str) -> Doc | None:
-        for room in self.world.rooms.values():
-            if room["t"] == "l" and room.get("open") and room["v"]["token"] == token:
-                return room
-        return None
+        return self.world.rooms.first("open of token", token)
 
     def room(self, token: str, rid: str) -> Doc | None:
         """findRoom: of that visitor, open or closed."""

@@ -44,7 +44,7 @@ async def get_room_roles(core: Core, user: User | None, params: list[Any]) -> An
     room = core.world.rooms.get(rid) if isinstance(rid, str) else None
     if room is None or not can_access(core.world, room, me.id):
         raise MeteorError("error-invalid-room", "Invalid room", {"method": "getRoomRoles"})
-    subscriptions = [sub for (each, _), sub in core.world.subscriptions.items() if each == rid and sub.get("roles")]
+    subscriptions = [sub for sub in core.world.subscriptions.having("room", rid) if sub.get("roles")]
     return [{"_id": sub["_id"], "rid": rid, "u": sub["u"], "roles": sub["roles"]} for sub in subscriptions]
 
 

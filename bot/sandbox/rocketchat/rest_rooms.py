@@ -100,15 +100,14 @@ def roles(c: Context) -> Doc:
     room = c.core.rooms.group(c.user, c.query)
     held = [
         {"_id": sub["_id"], "rid": sub["rid"], "u": sub["u"], "roles": sub["roles"]}
-        for (rid, _), sub in c.world.subscriptions.items()
-        if rid == room["_id"] and sub.get("roles")
+        for sub in c.world.subscriptions.having("room", room["_id"])
+        if sub.get("roles")
     ]
     return {"roles": held}
 
 
 def listing(c: Context) -> Doc:
-    joined = [c.world.rooms[rid] for rid, user_id in c.world.subscriptions if user_id == c.user.id]
-    mine = [room for room in joined if room["t"] == "p"]
+    mine = [room for room in c.world.joined(c.user.id) if room["t"] == "p"]
     part, page = c.page(sorted(mine, key=lambda room: str(room["name"])))
     return {"groups": part, **page}
 
@@ -120,7 +119,7 @@ def joined(c: Context) -> Doc:
     since = from_iso(given) if given else None
     if given and since is None:
         raise MeteorError("error-updatedSince-param-invalid", 'The "updatedSince" query parameter must be a valid date')
-    mine = [c.world.rooms[rid] for rid, user_id in c.world.subscriptions if user_id == c.user.id]
+    mine = c.world.joined(c.user.id)
     return {"update": [room for room in mine if since is None or room["_updatedAt"] > since], "remove": []}
 
 

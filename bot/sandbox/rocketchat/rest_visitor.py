@@ -222,10 +222,9 @@ def status(c: Context) -> Doc:
     if guest is None:
         raise PlainError("invalid-token")
     guest["status"] = c.body["status"]
-    for each in c.world.rooms.values():
-        if each["t"] == "l" and each.get("open") and each["v"]["_id"] == guest["_id"]:
-            each["v"]["status"] = c.body["status"]
-            c.world.touch_room(each["_id"])
+    for each in c.world.rooms.having("open of guest", guest["_id"]):
+        each["v"]["status"] = c.body["status"]
+        c.world.touch_room(each["_id"])
     return {"token": c.body["token"], "status": c.body["status"]}
 
 

@@ -159,10 +159,9 @@ class Rooms:
             return
         slug = self._valid_name(name)
         self.world.touch_room(room["_id"], name=slug, fname=name)
-        for (rid, _), subscription in self.world.subscriptions.items():
-            if rid == room["_id"]:
-                subscription.update(name=slug, fname=name, _updatedAt=self.world.now())
-                self.world.emit("subscription-updated", subscription)
+        for subscription in self.world.subscriptions.having("room", room["_id"]):
+            subscription.update(name=slug, fname=name, _updatedAt=self.world.now())
+            self.world.emit("subscription-updated", subscription)
         self.messages.system("r", room, user.short(), name)
 
     def _may_edit(self, user: User, room: Doc) -> None:
@@ -174,10 +173,8 @@ class Rooms:
 
     def direct(self, users: list[User]) -> Doc:
         """The one room of these people: made once, found ever after."""
-        names = sorted({user.username for user in users})
-        for room in self.world.rooms.values():
-            if room["t"] == "d" and sorted(room["usernames"]) == names:
-                return room
+        if known := self.world.rooms.first("between", *sorted({user.username for user in users})):
+            return known
         ids = sorted({user.id for user in users})
         room = {
             "_id": "".join(ids) if len(ids) <= 2 else new_id(),

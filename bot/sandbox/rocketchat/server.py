@@ -19,6 +19,7 @@ from bot.sandbox.rocketchat.people import People
 from bot.sandbox.rocketchat.rest import Call, Rest
 from bot.sandbox.rocketchat.settings import Settings
 from bot.sandbox.rocketchat.state import Department, User, World
+from bot.sandbox.rocketchat.table import Table
 from bot.sandbox.rocketchat.wire import Doc, copied, new_id
 
 T = TypeVar("T")
@@ -164,7 +165,7 @@ class RocketChatSandbox(People):
         return self.core.world.settings
 
     @property
-    def rooms(self) -> dict[str, Doc]:
+    def rooms(self) -> Table[str]:
         return self.core.world.rooms
 
     def room_named(self, name: str) -> Doc | None:

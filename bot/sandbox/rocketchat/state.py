@@ -7,13 +7,14 @@ No rules live here beyond what the database itself does (`_updatedAt`, unique id
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot.sandbox.rocketchat.permissions import DEFAULTS
 from bot.sandbox.rocketchat.settings import Settings
+from bot.sandbox.rocketchat.table import Table
 from bot.sandbox.rocketchat.wire import Doc, PlainError, copied, moment, new_id
 
 DAY = 86400.0
@@ -80,6 +81,30 @@ class Department:
         }
 
 
+def _room_index(room: Doc) -> Iterable[Hashable]:
+    kind = room["t"]
+    if kind == "d":
+        yield "between", *sorted(room["usernames"])
+    elif kind == "l":
+        if room.get("open"):
+            yield "open of token", room["v"]["token"]
+            yield "open of guest", room["v"]["_id"]
+            if served := room.get("servedBy"):
+                yield "open served by", served["_id"]
+    else:
+        yield "name", room.get("name")
+
+
+def _subscription_index(subscription: Doc) -> Iterable[Hashable]:
+    return ("room", subscription["rid"]), ("user", subscription["u"]["_id"])
+
+
+def _visitor_index(visitor: Doc) -> Iterable[Hashable]:
+    yield "token", visitor["token"]
+    yield from {("phone", each.get("phoneNumber")): None for each in visitor.get("phone", ())}
+    yield from {("email", each.get("address")): None for each in visitor.get("visitorEmails", ())}
+
+
 class World:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -87,11 +112,11 @@ class World:
         self.permissions: dict[str, set[str]] = {name: set(roles) for name, roles in DEFAULTS.items()}
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
-        self.rooms: dict[str, Doc] = {}
-        self.subscriptions: dict[tuple[str, str], Doc] = {}
+        self.rooms: Table[str] = Table(_room_index)
+        self.subscriptions: Table[tuple[str, str]] = Table(_subscription_index)
         self.messages: dict[str, Doc] = {}
         self.trash: dict[str, Doc] = {}
-        self.visitors: dict[str, Doc] = {}
+        self.visitors: Table[str] = Table(_visitor_index)
         self.inquiries: dict[str, Doc] = {}
         self.departments: dict[str, Department] = {}
         self.guests = 0
@@ -158,13 +183,19 @@ class World:
             else:
                 room[name] = value
         room["_updatedAt"] = self.now()
+        self.rooms[rid] = room
         self.emit("room", room)
 
     def room_named(self, name: str) -> Doc | None:
-        return next((room for room in self.rooms.values() if room["t"] in "cp" and room.get("name") == name), None)
+        """A group or channel."""
+        return self.rooms.first("name", name)
 
     def members(self, rid: str) -> list[User]:
-        return [self.users[user_id] for room_id, user_id in self.subscriptions if room_id == rid]
+        return [self.users[each["u"]["_id"]] for each in self.subscriptions.having("room", rid)]
+
+    def joined(self, user_id: str) -> list[Doc]:
+        """Rooms that the user is a member of."""
+        return [self.rooms[each["rid"]] for each in self.subscriptions.having("user", user_id)]
 
     def subscribe(self, room: Doc, user: User, roles: Iterable[str] = (), **extra: Any) -> Doc:
         now = self.now()

@@ -17,7 +17,7 @@ class Visitors:
         self.world = world
 
     def find(self, token: str) -> Doc | None:
-        return next((visitor for visitor in self.world.visitors.values() if visitor["token"] == token), None)
+        return self.world.visitors.first("token", token)
 
     async def register(self, given: Mapping[str, Any]) -> Doc:
         """registerGuest. Found by token; else by the exact phone string (and then keeps its own token); else by e-mail
@@ -34,9 +34,9 @@ class Visitors:
         if given.get("department") and (found is None or found.get("department") != given["department"]):
             changes["department"] = self._department(given["department"]).id
         if found is None and given.get("phone"):
-            found = self._first("phone", "phoneNumber", given["phone"])
+            found = world.visitors.first("phone", given["phone"])
         if found is None and given.get("email"):
-            found = self._first("visitorEmails", "address", changes["visitorEmails"][0]["address"])
+            found = world.visitors.first("email", changes["visitorEmails"][0]["address"])
             if found is not None:
                 changes["token"] = token
         await world.gap()
@@ -48,18 +48,12 @@ class Visitors:
                 "username": given.get("username") or f"guest-{world.guests}",
                 "ts": world.now(),
             }
-            world.visitors[found["_id"]] = found
         found.update(changes, _updatedAt=world.now())
+        world.visitors[found["_id"]] = found
         world.emit("visitor", found)
         if given.get("name"):
             self._rename_rooms(found)
         return found
-
-    def _first(self, field: str, key: str, value: str) -> Doc | None:
-        for visitor in self.world.visitors.values():
-            if any(each.get(key) == value for each in visitor.get(field, ())):
-                return visitor
-        return None
 
     def _department(self, id_or_name: str) -> Department:
         for department in self.world.departments.values():
@@ -69,13 +63,11 @@ class Visitors:
 
     def _rename_rooms(self, visitor: Doc) -> None:
         """A new name shows on the visitor's open rooms, their inquiries and subscriptions."""
-        for room in self.world.rooms.values():
-            if room["t"] == "l" and room.get("open") and room["v"]["_id"] == visitor["_id"]:
-                if room["fname"] == visitor["name"]:
-                    continue
-                self.world.touch_room(room["_id"], fname=visitor["name"])
-                if inquiry := self.world.inquiries.get(room["_id"]):
-                    inquiry["name"] = visitor["name"]
-                for (rid, _), subscription in self.world.subscriptions.items():
-                    if rid == room["_id"]:
-                        subscription.update(name=visitor["name"], fname=visitor["name"])
+        for room in self.world.rooms.having("open of guest", visitor["_id"]):
+            if room["fname"] == visitor["name"]:
+                continue
+            self.world.touch_room(room["_id"], fname=visitor["name"])
+            if inquiry := self.world.inquiries.get(room["_id"]):
+                inquiry["name"] = visitor["name"]
+            for subscription in self.world.subscriptions.having("room", room["_id"]):
+                subscription.update(name=visitor["name"], fname=visitor["name"])
