@@ -9,7 +9,7 @@
     │   ├── NumberGone · WrongNumber · GroupMessage · FileRefused
     │   └── NotAllowed · NotForYou · AddressNotAllowed
     ├── Busy         not now: again, after a while
-    │   ├── RateLimited · FilesPaused · PairLimited · Unreachable · Trouble
+    │   ├── RateLimited · FilesPaused · PairLimited · Unreachable · Trouble · Doubtful
     │   └── StorageAway · LoggedOut · NoAgentOnline · OmnichannelOff
     ├── Unsure       handed over, no answer: confirm, never a silent second send
     └── Invalid      what a person typed: ask again
@@ -230,6 +230,11 @@ class Unreachable(Busy):
 
 class Trouble(Busy):
     """The server failed on its side and says so (5xx, codes 1, 2, 131000, 131016, `is_transient`)."""
+
+
+class Doubtful(Trouble):
+    """The server says that it failed, perhaps after it had taken the message. It is sent again, but only when no status
+    has told within a while that it is on its way."""
 
 
 class StorageAway(Busy):

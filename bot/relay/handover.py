@@ -2,16 +2,20 @@
 
 WhatsApp has no idempotency key, so each part is noted as handed over before it leaves. If the bot dies in between, the
 next look finds a part without an answer: its fate is *unsure*, and only a status webhook that carries the part's opaque
-name (`<entry key>#<part>`) can settle it. It is never sent a second time by itself.
+name (`<entry key>#<part>`) can settle it. It is never sent a second time by itself. A server that says it failed, but
+may have taken the part all the same, gets it again, unless such a status has come by then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.errors import Unsure
+from bot.errors import Busy, Doubtful, Unsure
 from bot.model import Sent, Wamid
 from bot.ports import Entry, Journal, Json, Step, WhatsApp
+
+_DOUBTFUL = Step("handed", "doubtful")
+"""Most likely not taken, so it may be sent again."""
 
 Make = Callable[[], Awaitable[Json]]
 """Makes the body of one part just before it leaves; what it takes (an upload) may be repeated."""
@@ -46,12 +50,17 @@ async def hand_over(
         if step is not None and step.state == "out":
             wamids.append(Wamid(step.ref))
             continue
-        if step is not None:
+        if step is not None and step != _DOUBTFUL:
             raise Unsure("no answer was noted for a part that had been handed over")
         body = await make()
         await whatsapp.turn(api_key, bulk=bulk)
         await journal.progress(entry, part, Step("handed"))
-        sent = await whatsapp.send(api_key, body)
+        try:
+            sent = await whatsapp.send(api_key, body)
+        except Busy as error:
+            if step is not None or isinstance(error, Doubtful):
+                await journal.progress(entry, part, _DOUBTFUL)
+            raise
         if heard is not None:
             await heard(sent)
         if part < len(parts) - 1:  # the last one is noted with the whole entry, in one commit less

@@ -4,6 +4,7 @@
     Busy                      again after what the server said, or 1, 2, 4 … 60 s; parked after a day
       NoAgentOnline, OmnichannelOff    at most 20 s between looks; parked after a week
       PairLimited                      1, 4, 16 … 600 s
+      Doubtful                         at least 10 s, in which a status may settle it
     Unsure                    confirm after 30 s; unsure once more: park, a person decides
     anything else (a bug)     confirm after 10, 20, 40, 60, 60 s; then park, so that the neighbours go on
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.errors import BotError, Busy, NoAgentOnline, OmnichannelOff, PairLimited, Unsure
+from bot.errors import BotError, Busy, Doubtful, NoAgentOnline, OmnichannelOff, PairLimited, Unsure
 
 DAY = 24 * 3600.0
 CONFIRM_AFTER = 30.0
@@ -26,6 +27,8 @@ LONGEST_BELIEVED = 3600.0
 """A server that asks for more than this is asked again after this."""
 TRIES_AT_LEAST = 10
 """An entry is not old before it was tried this often: it may have waited behind others, or for the bot to start."""
+DOUBT = 10.0
+"""Seconds. WhatsApp tells of a message that it took within one or two."""
 BUG_PAUSES = (10.0, 20.0, 40.0, 60.0, 60.0)
 
 
@@ -64,6 +67,8 @@ def decide(error: Exception, *, tries: int, age: float, confirming: bool) -> Dec
         case Busy():
             if age > patience(error) and tries >= TRIES_AT_LEAST:
                 return Park(str(error))
+            if isinstance(error, Doubtful):
+                return Confirm(max(DOUBT, _pause(error, tries)), str(error))
             return Again(_pause(error, tries), str(error))
         case BotError():
             return Park(str(error))

@@ -29,7 +29,7 @@ from bot.storage.journal_rows import (
     steps_text,
     without_nul,
 )
-from bot.storage.journal_tables import MOST_EXPIRED, NEVER, Sealed, without_refused
+from bot.storage.journal_tables import MOST_EXPIRED, NEVER, Sealed, advanced, without_refused
 from bot.storage.postgres_schema import TALLY_SHARDS
 from bot.storage.waiting import FAR
 
@@ -215,7 +215,7 @@ async def progress(db: Db, bot: int, entry: Entry, part: int, step: Step) -> boo
     steps = await _hold(db, bot, entry)
     if steps is None:
         return False
-    text = steps_text({**steps, part: step})
+    text = steps_text(advanced(steps, part, step))
     await db.execute("UPDATE entries SET steps = $2, begun = true WHERE seq = $1", entry.seq, without_nul(text))
     await _show_head(db, entry.lane, free=False)
     return True

@@ -159,7 +159,7 @@ def put_back(db: sqlite3.Connection, now: float, back: float) -> None:
 
 
 def progress(db: sqlite3.Connection, entry: Entry, part: int, step: Step) -> None:
-    steps = {**_steps(db, entry), part: step}
+    steps = advanced(_steps(db, entry), part, step)
     db.execute("UPDATE entries SET steps = ?, begun = 1 WHERE seq = ?", (steps_text(steps), entry.seq))
     show_head(db, entry.lane)
 
@@ -202,6 +202,12 @@ def again(db: sqlite3.Connection, entry: Entry, due: float, why: str, *, confirm
         (int(confirm or (entry.confirming and unsure)), due, why, steps_text(steps), entry.seq),
     )
     show_head(db, entry.lane)
+
+
+def advanced(steps: Mapping[int, Step], part: int, step: Step) -> dict[int, Step]:
+    """With this part as it is now; one that a status has told to be out stays so."""
+    known = steps.get(part)
+    return {**steps, part: known if known is not None and known.state == "out" else step}
 
 
 def without_refused(steps: Mapping[int, Step], entry: Entry) -> dict[int, Step]:

@@ -31,6 +31,7 @@ from yarl import URL
 
 from bot.errors import (
     BotError,
+    Doubtful,
     FileRefused,
     InvalidRequest,
     KeyInvalid,
@@ -82,7 +83,8 @@ class Dialog360:
         await self._paces.turn(api_key, bulk=bulk)
 
     async def send(self, api_key: str, body: Json) -> Sent:
-        """POST /messages (Meta: whatsapp/messages/send-messages). 200 means accepted, not delivered."""
+        """POST /messages (Meta: whatsapp/messages/send-messages). 200 means accepted, not delivered; 5xx, also with a
+        reason, may come after the message was taken (docs.360dialog.com: a resilient message sending service)."""
         answer = await self._call("POST", "/messages", api_key, body=body)
         accepted = obj(next(iter(items(obj(answer.json).get("messages"))), None))
         wamid = text(accepted.get("id"))
@@ -90,6 +92,8 @@ class Dialog360:
             error = answer.error()
             if isinstance(error, RateLimited):
                 self._paces.refused(api_key, error)
+            if isinstance(error, Trouble) and (answer.status >= 500 or answer.status == 408):
+                error = _doubtful(error)
             raise error
         contact = obj(next(iter(items(obj(answer.json).get("contacts"))), None))
         return Sent(Wamid(wamid), text(contact.get("wa_id")) or text(contact.get("user_id")))
@@ -264,6 +268,12 @@ async def _bounded(content: StreamReader) -> bytes:
     while len(read) < LARGEST and (chunk := await content.read(LARGEST - len(read))):
         read += chunk
     return bytes(read)
+
+
+def _doubtful(trouble: Trouble) -> Doubtful:
+    error = Doubtful(trouble.said, trouble.after)
+    error.values.update(trouble.values)
+    return error
 
 
 def _json(content: bytes) -> Mapping[str, Any] | None:

@@ -119,7 +119,8 @@ class Machine(RuleBasedStateMachine):
         step = Step("handed") if state == "handed" else Step("out", "w")
         self.runner.run(self.journal.progress(taken, part, step))
 
-        known.steps[part] = state
+        if known.steps.get(part) != "out":
+            known.steps[part] = state
         known.begun = True
 
     @precondition(lambda self: self.held)

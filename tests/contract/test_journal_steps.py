@@ -74,6 +74,17 @@ async def test_a_busy_after_a_crash_does_not_make_an_unsure_part_sure(store: Sto
         assert (await take(journal, "a")).steps == {0: HANDED}
 
 
+async def test_what_a_status_has_told_is_not_taken_back_by_the_answer_that_comes_later(journal: Journal) -> None:
+    one = await begun(journal, HANDED)
+    assert await journal.confirm("a", 0, "wamid.1") is True
+
+    await journal.progress(one, 0, Step("handed", "doubtful"))
+    await journal.again(one, 60, "the server failed", confirm=True)
+
+    one = await take(journal, "a")
+    assert (one.steps, one.confirming) == ({0: Step("out", "wamid.1")}, False)
+
+
 async def test_a_status_settles_what_is_being_confirmed_at_once(journal: Journal) -> None:
     await journal.again(await begun(journal, HANDED), 60, "unsure", confirm=True)
     assert await keys(journal) == []

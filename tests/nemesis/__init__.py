@@ -13,6 +13,7 @@
 | forced logout (password) | logs in again by itself, nothing lost | rocketchat |
 | token revoked (fixed) | `/readyz` says away; everything waits until the token is replaced | rocketchat |
 | 360Dialog answers 429, 400 rate limit, 503 | sent once, in order | whatsapp |
+| 360Dialog fails (5xx) after it took the message | its status is waited for 10 s, sent once | whatsapp |
 | 360Dialog answers 500, 502 or 504 with a page | unknown: told to the agent, never sent twice | whatsapp |
 | time-out after it accepted | settled by the status; without one told as unknown, and settled even later | whatsapp |
 | status before the answer | known, once | whatsapp |

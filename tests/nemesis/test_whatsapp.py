@@ -70,6 +70,26 @@ async def test_what_may_have_been_taken_is_never_sent_twice_and_the_agent_is_tol
         assert received(stage) == ["one", "two"]
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, ""),
+        (503, ""),
+        (503, {"error": {"message": "Service temporarily unavailable", "code": 131016}}),
+        (500, {"error": {"message": "Something went wrong", "code": 131000}}),
+    ],
+)
+async def test_a_server_that_fails_after_it_took_a_message_does_not_get_it_twice(status: int, body: object) -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage, 2)
+        stage.wa.levers.add("/messages", when="after", status=status, body=body)
+        await stage.agent_writes(room, "one")
+        await stage.agent_writes(room, "two")
+        await stage.customer_reads("two")
+        assert received(stage) == ["one", "two"]
+        assert not [m for m in stage.from_bot(room) if "elivered" in m["msg"]]
+
+
 async def test_a_message_in_doubt_is_settled_by_its_status_however_late() -> None:
     async with staged(start=False) as stage:
         room = await talking(stage, 20)

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import errors
-from bot.errors import BotError, Busy, Invalid, NoAgentOnline, OmnichannelOff, PairLimited, Refused, Unsure
+from bot.errors import BotError, Busy, Doubtful, Invalid, NoAgentOnline, OmnichannelOff, PairLimited, Refused, Unsure
 from bot.relay.retry import (
     BUG_PAUSES,
     CONFIRM_AFTER,
     DAY,
+    DOUBT,
     LONGEST_BELIEVED,
     TRIES_AT_LEAST,
     Again,
@@ -42,9 +43,16 @@ def test_a_mistyped_form_that_came_this_far_is_parked() -> None:
     assert isinstance(first(Invalid("form.bad_phone", "phone")), Park)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LEAVES if issubclass(kind, Busy)])
+@pytest.mark.parametrize("kind", [kind for kind in LEAVES if issubclass(kind, Busy) and kind is not Doubtful])
 def test_whatever_is_busy_is_tried_again_after_a_second(kind: type[Busy]) -> None:
     assert first(kind("slow down")) == Again(1.0, f"{kind.__name__}: slow down")
+
+
+def test_a_status_has_time_to_tell_that_the_message_was_taken_after_all() -> None:
+    assert first(Doubtful("HTTP 502")) == Confirm(DOUBT, "Doubtful: HTTP 502")
+    assert first(Doubtful("HTTP 503", after=40)) == Confirm(40, "Doubtful: HTTP 503")
+    assert first(Doubtful(), tries=9, confirming=True) == Confirm(60, "Doubtful")
+    assert first(Doubtful("HTTP 502"), tries=TRIES_AT_LEAST, age=DAY + 1) == Park("Doubtful: HTTP 502")
 
 
 def pauses(error: Busy, tries: int) -> list[float]:
@@ -145,6 +153,6 @@ def test_only_what_says_that_nothing_was_accepted_is_sent_again(
 def test_pauses_never_shrink(kind: type[Busy], tries: int) -> None:
     before, after = first(kind(), tries=tries), first(kind(), tries=tries + 1)
 
-    assert isinstance(before, Again)
-    assert isinstance(after, Again)
+    assert isinstance(before, Again | Confirm)
+    assert isinstance(after, Again | Confirm)
     assert before.after <= after.after

@@ -12,6 +12,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from bot.errors import (
     BotError,
+    Doubtful,
     InvalidRequest,
     KeyInvalid,
     NotOnWhatsApp,
@@ -161,7 +162,10 @@ async def test_a_connection_that_dies_between_two_sends_is_unsure_rather_than_se
         (http("200 OK", '{"error":{"code":131026,"message":"m"}}'), NotOnWhatsApp),
         (http("500 Oops", "cut", 900), Unsure),
         (http("504 Gateway Timeout", ""), Unsure),
-        (http("503 Busy", "cut", 900), Trouble),
+        (http("503 Busy", "cut", 900), Doubtful),
+        (http("502 Bad Gateway", ""), Doubtful),
+        (http("500 Oops", '{"error":{"code":131000,"message":"m"}}'), Doubtful),
+        (http("400 Bad Request", '{"error":{"code":2,"message":"m"}}'), Trouble),
         (http("403 No", '{"error":"cut', 900), NumberBlocked),
         (http("302 Found", ""), Trouble),
     ],
