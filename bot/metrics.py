@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from typing import Any, get_args
 
 import aiohttp
@@ -22,6 +23,7 @@ from bot import VERSION
 from bot.ports import Backlog, Kind
 
 PREFIX = "wa360d_"
+OUTCOMES = ("done", "again", "unsure", "dead")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ACK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds. 360Dialog wants half of its webhooks answered within 0.25, and 99 of 100 within 1."""
@@ -83,13 +85,14 @@ class Metrics:
         # Looking a child up by its labels costs more than counting.
         self._entry_of, self._age_of = cache(self._entries.labels), cache(self._age.labels)
         self._request_of, self._call_of = cache(self._requests.labels), cache(self._calls.labels)
-        for kind in get_args(Kind):
-            self._entry_of(kind, "done")
+        # A series that appears with its first event is no increase for Prometheus: the first dead letter was silent.
+        for kind, outcome in product(get_args(Kind), OUTCOMES):
+            self._entry_of(kind, outcome)
 
     # --- on the road: what each part is given -----------------------------------------------------------------------
 
     def entry(self, kind: Kind, outcome: str, age: float) -> None:
-        """`outcome`: done, again, unsure or dead."""
+        """`outcome`: one of `OUTCOMES`."""
         self._entry_of(kind, outcome).inc()
         if outcome == "done":
             self._age_of(kind).observe(max(age, 0.0))

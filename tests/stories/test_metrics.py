@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -111,6 +112,19 @@ def test_what_waits_is_told_by_kind_with_the_age_of_the_oldest() -> None:
     assert value(samples, "oldest_waiting_seconds", kind="wa.message") > 1_000_000_000
     assert value(samples, "oldest_waiting_seconds", kind="rc.message") == 0
     assert value(samples, "dead_letters") == 2 and value(samples, "rocketchat_connected") == 0
+
+
+def test_the_first_dead_letter_is_an_increase() -> None:
+    """Prometheus sees how a number grows, not that a series appears: it has to be there before, at 0."""
+    metrics = Metrics()
+    before = read(metrics.text(State(True, True, 1, 0.0)).decode())
+    for outcome in ("done", "again", "unsure", "dead"):
+        assert {value(before, "entries_total", kind=kind, outcome=outcome) for kind in get_args(Kind)} == {0}
+
+    metrics.entry("wa.message", "dead", 1.0)
+
+    after = read(metrics.text(State(True, True, 1, 0.0)).decode())
+    assert value(after, "entries_total", kind="wa.message", outcome="dead") == 1
 
 
 async def test_many_readers_cost_one_look() -> None:

@@ -1,4 +1,4 @@
-"""What stands in deploy/ fits the bot: names of metrics, settings, files, and the pinned packages."""
+"""What stands in deploy/ fits the bot: settings, files, what operators type, and the pinned packages."""
 
 from __future__ import annotations
 
@@ -15,76 +15,17 @@ import pytest
 import yaml
 
 from bot.config import known_names, load
-from bot.metrics import Metrics, State
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-METRIC = re.compile(r"\bwa360d_\w+")
 HARDENED = {
     "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
-    "CapabilityBoundingSet": "", "UMask": "0077", "StateDirectory": "whatsapp-bot",
+    "CapabilityBoundingSet": "", "UMask": "0077", "StateDirectory": "whatsapp-bot", "MemoryDenyWriteExecute": "yes",
 }  # fmt: skip
 
 
 def text(name: str) -> str:
     return (DEPLOY / name).read_text(encoding="utf-8")
-
-
-# --- metrics --------------------------------------------------------------------------------------------------------
-
-
-def exposed() -> set[str]:
-    """Every name that a bot which has done everything once shows."""
-    metrics = Metrics()
-    metrics.entry("wa.message", "done", 1.0)
-    metrics.request("/livez", "GET", 200, 0.1)
-    metrics.commit(1, 0.1)
-    metrics._call_of("rocketchat", "ok").observe(0.1)
-    lines = metrics.text(State(True, True, 1, 1.0)).decode().splitlines()
-    return {found[0] for line in lines if not line.startswith("#") and (found := METRIC.match(line))}
-
-
-@pytest.mark.parametrize("name", ["grafana.json", "alerts.yml", "README.md"])
-def test_every_metric_that_is_named_exists(name: str) -> None:
-    named = set(METRIC.findall(text(name)))
-
-    assert named, name
-    assert named - exposed() == set()
-
-
-def expressions() -> list[str]:
-    rules = yaml.safe_load(text("alerts.yml"))["groups"]
-    panels = json.loads(text("grafana.json"))["panels"]
-    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
-    return [*(rule["expr"] for group in rules for rule in group["rules"]), *asked]
-
-
-@pytest.mark.parametrize("expression", expressions())
-def test_an_expression_is_whole_and_counts_counters_as_such(expression: str) -> None:
-    bare = re.sub(r'"[^"]*"', '""', expression)
-    for opening, closing in ("()", "{}", "[]"):
-        assert bare.count(opening) == bare.count(closing)
-    for name in re.findall(r"wa360d_\w+_(?:total|bucket|count)\b(?!\s*\{[^}]*\}\s*\[|\s*\[)", bare):
-        pytest.fail(f"{name} only ever grows: rate() or increase() says how much")
-
-
-def test_every_alert_says_what_to_do() -> None:
-    rules = [rule for group in yaml.safe_load(text("alerts.yml"))["groups"] for rule in group["rules"]]
-
-    assert len({rule["alert"] for rule in rules}) == len(rules) >= 10
-    for rule in rules:
-        assert rule["labels"]["severity"] in ("critical", "warning")
-        assert rule["annotations"]["summary"] and rule["annotations"]["description"]
-
-
-def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
-    taken: set[tuple[int, int]] = set()
-    for panel in json.loads(text("grafana.json"))["panels"]:
-        place = panel["gridPos"]
-        columns, lines = range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
-        cells = {(x, y) for x in columns for y in lines}
-        assert not cells & taken and all(x < 24 for x, _ in cells), panel["title"]
-        taken |= cells
 
 
 # --- settings and files ---------------------------------------------------------------------------------------------
@@ -153,6 +94,28 @@ def test_what_cannot_be_written_when_it_runs_is_compiled_before() -> None:
 
     assert [one and set(one[1].split()) for one in found] == [code, code]
     assert image.index("compileall") > max(found.start() for found in re.finditer(r"^COPY (?!--)", image, re.M))
+
+
+def test_what_the_compose_file_reads_is_there_before_it_is_first_read() -> None:
+    """`docker compose` refuses every command, also one for another service, while an env_file is missing."""
+    compose = yaml.safe_load(text("compose.yaml"))["services"]["bot"]
+    steps = re.split(r"(?m)^## ", text("README.md"))[2]
+
+    assert "In containers" in steps.splitlines()[0]
+    assert steps.index(f"install -m 0600 bot.env.example {compose['env_file']}") < steps.index("docker compose")
+    assert steps.index("> .env") < steps.index("docker compose")
+
+
+def test_the_folders_of_a_restore_are_those_that_the_bot_uses() -> None:
+    """In a container: the volume by the name that compose gives it, and files that its user may write."""
+    compose, readme, unit = yaml.safe_load(text("compose.yaml")), text("README.md"), text("whatsapp-bot.service")
+    volume = compose["services"]["bot"]["volumes"][0].partition(":")[0]
+
+    assert f"docker volume rm {compose['name']}_{volume} " in readme
+    assert re.search(r"install -d -m 0700 -o (\d+) backups", readme)[1] in text("Dockerfile")  # type: ignore[index]
+    folders = set(re.findall(r"WA360D_STORAGE__DATA_DIR=(\S+)", readme + unit))
+    assert folders == {"/var/lib/whatsapp-bot"}
+    assert "install -d -m 0700 -o whatsapp-bot -g whatsapp-bot /var/lib/whatsapp-bot\n" in readme
 
 
 def test_the_health_check_of_the_image_is_python_that_compiles() -> None:
