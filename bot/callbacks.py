@@ -26,8 +26,8 @@ _UNICAST = ipaddress.IPv6Network("2000::/3")
 """All of IPv6 that is given out (RFC 4291, IANA); what lies outside is local, wrapped or of the past."""
 _CLOUDS = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192")))
 """Public by their numbers, and yet inside: Azure's host, Oracle's metadata."""
-_PAST = tuple(map(ipaddress.ip_network, ("3fff::/20", "192.88.99.0/24")))
-"""Documentation (RFC 9637) and relays of 6to4 (RFC 7526), which Python does not know yet."""
+_PAST = tuple(map(ipaddress.ip_network, ("3fff::/20", "2002::/16", "192.88.99.0/24")))
+"""Documentation (RFC 9637), 6to4 and its relays (RFC 7526): some versions of Python call them public, some do not."""
 
 
 def is_public(address: str) -> bool:
@@ -37,7 +37,7 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        inner = ip.ipv4_mapped or (ip.teredo[1] if ip.teredo else None)
         if ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None and not is_public(str(inner)):
