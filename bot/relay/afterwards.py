@@ -9,7 +9,7 @@ it is found when the rooms that changed are read over REST, some minutes later.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,17 +30,42 @@ REACTION = "reaction:"
 NOWHERE = MessageId("")
 """A reaction is no message of a room: its own statuses are found, and nothing else leads to it."""
 _REMEMBERED = 5000
+_SEEN = "reacted:"
+"""Begins the marks of agents' reactions, one for each message that has one: unix seconds and short code."""
+_KEPT = 30 * 86400.0
+"""Seconds. WhatsApp delivers no reaction on a message that is older (Meta: reaction messages)."""
 _TAKEN_BACK = 86400.0
 """Seconds. Whoever deletes a message later than that does not think of taking it back: a retention policy cleans up."""
 
 
 class Afterwards:
-    """Makes the entries. It remembers which reactions it has seen, because their removal is seen by their absence; what
-    it has forgotten after a restart stays on the customer's phone."""
+    """Makes the entries. It remembers which reactions it has seen, because their removal is seen by their absence."""
 
     def __init__(self, bot_username: Callable[[], str]) -> None:
         self._bot_username = bot_username
         self._seen: OrderedDict[MessageId, str] = OrderedDict()
+
+    async def learn(self, journal: Journal) -> None:
+        """What was seen before this start. Whatever is far older than the latest is forgotten."""
+        found: list[tuple[float, str, str]] = []
+        last = ""
+        while some := await journal.marks(_SEEN, after=last):
+            for last, value in some.items():
+                at, _, code = value.partition(" ")
+                found.append((float(at), last, code))
+        found.sort()
+        for seen_at, name, code in found:
+            if seen_at < found[-1][0] - _KEPT:
+                await journal.set_mark(name, "")
+            else:
+                self._remember(MessageId(name.removeprefix(_SEEN)), code)
+
+    async def note(self, journal: Journal, entries: Iterable[Entry]) -> None:
+        """To be called once these are stored."""
+        for one in entries:
+            if one.kind == "rc.reaction":
+                code, at = one.body["code"], int(one.key.rpartition(":")[2]) / 1000
+                await journal.set_mark(f"{_SEEN}{one.body['message']}", f"{at} {code}" if code else "")
 
     def entries(self, message: Json, bot: UserId) -> list[Entry]:
         """Of a message in a customer's room: what was done to it since it was last seen, often nothing."""
@@ -68,12 +93,15 @@ class Afterwards:
         code = self._code(message.get("reactions"))
         if message.get("t") or code == self._seen.get(id, ""):
             return None
-        self._seen[id] = code
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+        self._remember(id, code)
         key = f"{REACTION}{id}:{int(changed_at(message) * 1000)}"
         lane = f"reaction:{room}" if message.get("token") else f"out:{room}"  # what an agent wrote may not be sent yet
         return Entry(key, lane, "rc.reaction", {"message": id, "code": code})
+
+    def _remember(self, id: MessageId, code: str) -> None:
+        self._seen[id] = code
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
 
     def _code(self, reactions: object) -> str:
         """The newest reaction of an agent: WhatsApp shows one of each side."""

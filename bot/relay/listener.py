@@ -89,6 +89,7 @@ class Listener:
 
     async def run(self) -> None:
         self._floor = float(await self._journal.mark(FLOOR) or 0.0)
+        await self._afterwards.learn(self._journal)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._store())
             tasks.create_task(self._catch_up_for_ever())
@@ -119,6 +120,7 @@ class Listener:
             entries = [entry for one in heard for entry in await self._entries(one)]
             if entries:
                 await self._journal.append(*entries)
+                await self._afterwards.note(self._journal, entries)
                 if log.isEnabledFor(logging.DEBUG):
                     for entry in entries:
                         with about(entry.key):
@@ -216,7 +218,9 @@ class Listener:
             if await self._conversations.surely_foreign(room) or await self._conversations.of_room(room) is None:
                 return
         missed = await self._messages(room, since)
-        await self._journal.append(*self._missed(missed, since))
+        entries = self._missed(missed, since)
+        await self._journal.append(*entries)
+        await self._afterwards.note(self._journal, entries)
 
     async def _read_commands(self, since: float, room: RoomId) -> None:
         try:

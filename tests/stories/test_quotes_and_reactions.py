@@ -191,6 +191,28 @@ async def test_an_agents_reaction_reaches_the_phone_and_can_be_taken_back() -> N
         assert all(set(body) == {"messaging_product", "recipient_type", "to", "type", "reaction"} for body in bodies)
 
 
+async def test_a_reaction_that_is_taken_back_while_the_bot_is_away_goes_from_the_phone_once() -> None:
+    async with staged() as stage:
+        room, wamid = await talking(stage)
+        asked = from_customer(stage, room)[0]["_id"]
+        await stage.rc.react(stage.agent, asked, ":thumbsup:")
+        await stage.wa.until(lambda: len(stage.customer.received) == 1)
+        await stage.stop()
+        await stage.rc.react(stage.agent, asked, ":thumbsup:")
+        await stage.start()
+        await stage.wa.until(lambda: [{"message_id": wamid, "emoji": one} for one in ("👍", "")] == reactions(stage))
+        await stage.stop()
+        await stage.start()
+        await agent_writes(stage, room, "the end")
+        await stage.customer_reads("the end")
+
+        assert [one["emoji"] for one in reactions(stage)] == ["👍", ""], "once"
+
+
+def reactions(stage: Stage) -> list[dict[str, str]]:
+    return [one.body["reaction"] for one in stage.customer.received if one.body["type"] == "reaction"]
+
+
 async def test_an_agents_reaction_to_an_agents_message_reaches_the_phone_too() -> None:
     async with staged() as stage:
         room, _ = await talking(stage)
