@@ -51,6 +51,7 @@ _SESSION = {
     "application_name": session_name(0),
     "search_path": SCHEMA,
     "client_encoding": "UTF8",
+    "default_transaction_isolation": "read committed",  # each statement sees what others have committed meanwhile
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     # Within a transaction nothing but the database is waited for: a bot that says nothing is frozen, and others wait.
@@ -214,7 +215,7 @@ class Database:
     async def _make_pool(self) -> asyncpg.Pool[Row]:
         return await asyncpg.create_pool(
             self._url,
-            min_size=1,
+            min_size=0,  # else the pool itself tries again and again while the server is away, and says so at length
             max_size=MOST_CONNECTIONS,
             timeout=_CONNECT,
             command_timeout=_ANSWER,

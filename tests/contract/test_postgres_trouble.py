@@ -7,10 +7,12 @@ import sys
 from asyncio.subprocess import PIPE
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from bot.ports import Outcome, Step
+from bot.storage import journal_postgres_tables as tables
 from bot.storage.postgres_presence import Pace
 from bot.storage.postgres_schema import LOCKS, SCHEMA, TALLY_SHARDS
 from tests.contract.bots import OneBot, bot_on
@@ -18,6 +20,9 @@ from tests.contract.journals import entry, keys, take
 from tests.contract.registries import SHOP
 from tests.contract.test_postgres_shared import soon
 from tests.nemesis.lines import SilentLine
+
+if TYPE_CHECKING:
+    from bot.storage.postgres import Db
 
 DONE = Outcome()
 ROOT = Path(__file__).parents[2]
@@ -145,3 +150,23 @@ async def test_who_waits_for_a_conversation_holds_no_count_that_others_wait_for(
 
     assert len(free) == TALLY_SHARDS
     assert await appending == 1
+
+
+async def test_a_server_that_isolates_transactions_more_leaves_nothing_lying(
+    url: str, tmp_path: Path, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """A transaction that sees only what stood at its beginning takes the lane away from under what came since."""
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'")
+    async with bot_on(url, tmp_path / "secret.key") as bot:
+        await bot.journal.append(entry("a"))
+        one = await take(bot.journal, "a")
+
+        async def slow(db: "Db") -> None:
+            assert await db.fetchval("SELECT count(*) FROM entries") == 1
+            await bot.journal.append(entry("b"))
+            assert await tables.done(db, bot.database.presence.number, one, "{}", 1.0, pairs=(), sealed=None, then=())
+
+        await bot.database.transact(slow)
+
+        assert await admin.fetchval("SELECT count(*) FROM lanes") == 1, "b would wait for ever"

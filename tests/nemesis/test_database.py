@@ -160,7 +160,9 @@ async def test_who_asks_while_the_database_is_away_is_told_soon_and_asks_again_w
         assert len(stage.customer.received) == 2
 
 
-async def test_a_running_bot_waits_longer_for_its_database_than_one_that_starts(tmp_path: Path) -> None:
+async def test_a_running_bot_waits_longer_for_its_database_than_one_that_starts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pace = Pace(patience=0.2)
     async with Line(await server().database_of(tmp_path)).laid() as line:
         async with bot_on(line.url, tmp_path / "secret.key", pace) as bot:
@@ -172,6 +174,7 @@ async def test_a_running_bot_waits_longer_for_its_database_than_one_that_starts(
             assert not appending.done()
             line.mend()
             assert await appending == 1
+        assert [record.message for record in caplog.records if record.exc_info] == [], "each is one line"
         line.cut()
         with pytest.raises(StorageError, match="cannot be used"):
             await Database(line.url, Vault(tmp_path / "secret.key"), pace).__aenter__()
