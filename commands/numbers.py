@@ -119,7 +119,7 @@ async def _review(desk: Desk, answers: Answers) -> Review:
     values: dict[str, Value] = {"phone": number.phone, "name": number.name or number.phone}
     agree = [Words("disconnect.means", values)]
     if await _goes_on(desk, number):
-        agree.append(Words("disconnect.goes_on", {**values, "days": desk.overview.days_kept}))
+        agree.append(Words("disconnect.goes_on", {**values, "n": desk.overview.days_kept}))
     return Review(agree=tuple(agree), subject=Words("disconnect.ask", values))
 
 
@@ -140,7 +140,7 @@ async def _remove(desk: Desk, answers: Answers) -> Reply:
         await desk.registry.put_number(replace(number, api_key="", connected_at=0.0, disconnected_at=desk.now))
     if not goes_on:
         return Reply("disconnect.done", {"phone": phone}, buttons=(CONNECT,), did=act)
-    values: dict[str, Value] = {"phone": phone, "days": desk.overview.days_kept}
+    values: dict[str, Value] = {"phone": phone, "n": desk.overview.days_kept}
     return Reply("disconnect.done_goes_on", values, buttons=(CONNECT,), did=act)
 
 

@@ -91,7 +91,7 @@ class Webhooks:
             return []
         week = int(self._clock.now() // (7 * _DAY))
         key = f"gone:{number.id}:week {week}"
-        return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, days=self._days)]
+        return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, n=self._days)]
 
     async def _in_time(self, storing: Awaitable[T]) -> T:
         """A database that is away and a disk that is full are waited for; 360Dialog does not wait longer than this."""

@@ -170,15 +170,23 @@ async def test_where_messages_go_after_a_disconnect_is_said_before_and_after(sce
     assert "kept for 7 days" in done.text
 
 
-@pytest.mark.parametrize(("kept", "promised"), [(3, 3), (7, 7), (30, 7), (0, 7)])
-async def test_no_more_days_are_promised_than_dead_letters_are_kept(scene: Scene, kept: int, promised: int) -> None:
+@pytest.mark.parametrize(
+    ("kept", "ahead", "counted"),
+    [
+        (1, "next day", "one day"), (3, "next 3 days", "3 days"), (7, "next 7 days", "7 days"),
+        (30, "next 7 days", "7 days"), (0, "next 7 days", "7 days"),
+    ],
+)  # fmt: skip
+async def test_no_more_days_are_promised_than_dead_letters_are_kept(
+    scene: Scene, kept: int, ahead: str, counted: str
+) -> None:
     scene.keep_days = kept
     scene.restart()
     await connect(scene)
     scene.whatsapp.hooks[KEY] = (OURS, {})
 
-    assert f"next {promised} days" in (await scene.one(f"{NUMBERS} disconnect")).text
-    assert f"kept for {promised} days" in (await scene.one("yes")).text
+    assert f"during the {ahead} is kept" in (await scene.one(f"{NUMBERS} disconnect")).text
+    assert f"kept for {counted} from now" in (await scene.one("yes")).text
 
 
 async def test_a_number_that_is_delivered_elsewhere_already_is_just_disconnected(scene: Scene) -> None:

@@ -95,5 +95,5 @@ async def test_for_its_days_a_disconnected_number_is_stored_and_then_let_go_and_
     clock.time += 7 * 86400
     assert await deliver("much later") == 200
     found = await journal.find(told)
-    assert found is not None and found.entry.body["values"] == {"number": SHOP.phone, "days": days}
+    assert found is not None and found.entry.body["values"] == {"number": SHOP.phone, "n": days}
     assert (await journal.counts())["waiting"] == 3
