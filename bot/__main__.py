@@ -51,8 +51,25 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    except ExceptionGroup as group:
+        first = _said(group)
+        if first is None:
+            raise
+        print(first, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _said(group: ExceptionGroup[Exception]) -> Exception | None:
+    """What ended the bot while it ran, when that has a sentence for people: a file that cannot be written any more.
+    Another start may find it in order, so it does not end with 2."""
+    if group.split(ConfigError)[1] is not None:
+        return None
+    first: Exception = group
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first
 
 
 async def _act(subcommand: Subcommand, options: Options) -> int:

@@ -17,7 +17,11 @@ class StorageError(ConfigError):
     """What is stored cannot be used. The message names the file and says what to do; nothing was overwritten."""
 
 
-class DiskFull(StorageError):
+class StorageHeld(StorageError):
+    """It cannot be written at the moment, and can by itself once somebody has done what the message says."""
+
+
+class DiskFull(StorageHeld):
     """There is no space left. What was asked for is not stored; it can be asked for again."""
 
 

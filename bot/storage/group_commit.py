@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from bot.storage.files import DiskFull, StorageError
+from bot.storage.files import DiskFull, StorageError, StorageHeld
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -192,6 +192,11 @@ def _named(error: BaseException, path: Path) -> BaseException:
                 f"The journal {path} failed: the disk is full ({error}). Make space: nothing is lost, and the bot goes "
                 "on by itself."
             )
+        elif _base(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            named = StorageHeld(
+                f"Another program holds the journal {path} ({error}). Close what has it open, a database tool or a "
+                "copy: nothing is lost, and the bot goes on by itself."
+            )
         else:
             named = StorageError(f"The journal {path} failed: {error}. Is the disk damaged, or the file?")
         named.__cause__ = error
@@ -199,10 +204,14 @@ def _named(error: BaseException, path: Path) -> BaseException:
     return error
 
 
+def _base(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _no_space(error: sqlite3.Error, path: Path) -> bool:
     """SQLite says so when a page finds no place; of its other files it only says that they cannot be written
     (sqlite.org/rescode.html: SQLITE_FULL, SQLITE_IOERR)."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _base(error)
     if code == sqlite3.SQLITE_IOERR:
         try:
             free = os.statvfs(path.parent)

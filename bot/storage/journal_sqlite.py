@@ -23,7 +23,7 @@ from bot.ports import Backlog, Belongings, Clock, Entry, Erased, Kind, Outcome, 
 from bot.storage import journal_person as whose
 from bot.storage import journal_tables as tables
 from bot.storage import person_sqlite
-from bot.storage.files import DiskFull, FolderLock, StorageError, make_private_folder
+from bot.storage.files import FolderLock, StorageError, StorageHeld, make_private_folder
 from bot.storage.group_commit import GroupCommit, Operation, Watch
 from bot.storage.journal_rows import (
     BACKLOG,
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 FILE = "journal.sqlite3"
 _FULL = 2.0
-"""Seconds between two looks whether a full disk has space again."""
+"""Seconds between two looks whether a full disk has space again, or a held file is free."""
 _REMEMBERED_TOKENS = 4096
 _VAULT = "vault"
 """Mark that tells whether the secret key is the one that this journal's tokens were sealed with."""
@@ -60,7 +60,7 @@ class SqliteJournal:
     """`async with SqliteJournal(folder, vault, clock) as journal`.
 
     Opening raises StorageError when another process has the folder, or the file or the secret key does not fit. Every
-    method raises StorageError when the disk or the file fails; a full disk is waited for.
+    method raises StorageError when the disk or the file fails; a full disk is waited for, and a held file.
     """
 
     def __init__(
@@ -287,12 +287,13 @@ class SqliteJournal:
         return await self._stored(lambda: self._writer.ask(operation, then))
 
     async def _stored(self, ask: Callable[[], asyncio.Future[T]]) -> T:
-        """A full disk is waited for: somebody will make space, and until then there is nothing better to do."""
+        """A full disk is waited for, and another program that holds the file: somebody will make space, or close it,
+        and until then there is nothing better to do."""
         told = False
         while True:
             try:
                 return await ask()
-            except DiskFull as error:
+            except StorageHeld as error:
                 if not told:
                     log.error("%s", error)
                 told = True

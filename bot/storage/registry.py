@@ -66,7 +66,9 @@ class WholeFile(Storage):
         try:
             write_whole(self._path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise StorageError(f"The registry {self._path} cannot be written: {error.strerror}.") from None
+            raise StorageError(
+                f"The registry {self._path} cannot be written: {error.strerror}. Make space, or let it write there."
+            ) from None
 
 
 class TinyRegistry:
@@ -148,6 +150,8 @@ class TinyRegistry:
         return self._facts.get(name)
 
     async def set_fact(self, name: str, value: str) -> None:
+        if self._facts.get(name) == value:
+            return
         document = closed(self._vault, {"name": name, "value": value}, FACT_SECRETS)
 
         def then() -> None:

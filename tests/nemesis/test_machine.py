@@ -76,6 +76,46 @@ async def test_a_full_disk_turns_webhooks_away_and_is_survived(
         await stage.customer_reads("and back")
 
 
+async def test_another_program_that_holds_the_database_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+
+        tool = sqlite3.connect(stage.settings.storage.data_dir / FILE, isolation_level=None)
+        tool.execute("BEGIN IMMEDIATE")
+        try:
+            await stage.agent_writes(room, "and back")
+            for number in range(12):
+                await stage.customer.write(stage.number, f"word {number}")
+                if "Another program holds the journal" in caplog.text:
+                    break
+            assert stage.wa.deliveries[-1].statuses[0] == 503
+        finally:
+            tool.close()
+
+        await stage.customer_reads("and back")
+        await stage.wa.settled()
+        await stage.agent_reads(f"word {number}")
+        assert sorted(stage.from_customer(room)) == sorted(["hi", *(f"word {n}" for n in range(number + 1))])
+        assert "Another program holds the journal" in caplog.text
+
+
+async def test_a_bot_that_starts_while_the_disk_is_full_writes_nothing_that_it_knows(tmp_path: Path) -> None:
+    async with staged(start=False) as stage:
+        with_data_in(stage, tmp_path / "data")
+        await stage.start()
+        await stage.connect()
+        await stage.stop()
+        await stage.start()
+        known = (tmp_path / "data" / "registry.json").stat().st_mtime_ns
+        await stage.stop()
+        await stage.start()
+        await stage.customer.write(stage.number, "hi")
+        await stage.agent_reads("hi")
+        assert (tmp_path / "data" / "registry.json").stat().st_mtime_ns == known
+
+
 async def test_a_full_disk_does_not_keep_the_bot_from_stopping_and_nothing_is_lost(small_disk: Path) -> None:
     async with staged(start=False) as stage:
         with_data_in(stage, small_disk / "data")
@@ -160,6 +200,15 @@ async def test_a_second_bot_on_one_folder_says_who_has_it_and_ends() -> None:
         assert code == 2
         assert f"in use by process {os.getpid()}" in said
         assert "its own data_dir" in said
+        assert "Traceback" not in said
+
+
+async def test_a_registry_that_cannot_be_written_ends_the_bot_with_one_sentence() -> None:
+    async with staged(start=False) as stage:
+        (stage.settings.storage.data_dir / "registry.json.new").mkdir(parents=True)
+        code, said = await ends_with(stage)
+        assert code == 1
+        assert "cannot be written: Is a directory. Make space, or let it write there." in said
         assert "Traceback" not in said
 
 
