@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import sys
@@ -23,7 +24,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from bot import app
-from bot.config import App, Dialog360, RocketChat, Server, Settings, Storage
+from bot.config import PREFIX, App, Dialog360, RocketChat, Server, Settings, Storage
 from bot.doors import SystemClock
 from bot.ports import Clock
 from bot.sandbox.dialog360 import Customer, Dialog360Sandbox, SandboxNumber
@@ -68,7 +69,8 @@ class Program:
         config = data.with_name(f"{data.name}.toml")
         config.write_text(config_text(self.settings), encoding="utf-8")
         command = (sys.executable, "-m", "bot", "run", "--config", str(config))
-        self._process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[1])
+        clean = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+        self._process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[1], env=clean)
 
     @property
     def pid(self) -> int:
@@ -325,7 +327,8 @@ async def staged(
         wa = await stack.enter_async_context(Dialog360Sandbox(allow_local_webhooks=True))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         port = free_port()
-        settings = Settings(
+        # Not validated again: that would read the environment, which may speak of a real workspace.
+        settings = Settings.model_construct(
             rocketchat=RocketChat(
                 url=rc.url,
                 username=BOT,
