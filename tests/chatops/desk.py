@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -51,6 +51,7 @@ class FakeClock:
 @dataclass
 class FakeWorkspace:
     roles: dict[str, set[str]] = field(default_factory=lambda: {"ada": {"admin"}, "eve": {"livechat-agent"}})
+    owners: dict[RoomId, set[str]] = field(default_factory=dict)
     version: str = "8.3"
     rooms: list[Department] = field(default_factory=lambda: [Department("d1", "Sales"), Department("d2", "Support")])
     said: dict[MessageId, tuple[RoomId, Post]] = field(default_factory=dict)
@@ -72,7 +73,8 @@ class FakeWorkspace:
 
     async def roles_of(self, user: UserId, room: RoomId | None = None) -> frozenset[str]:
         self._may_fail("roles_of")
-        return frozenset(self.roles.get(user, set()))
+        owns = room is not None and user in self.owners.get(room, set())
+        return frozenset(self.roles.get(user, set()) | ({"owner"} if owns else set()))
 
     async def departments(self) -> list[Department]:
         self._may_fail("departments")
@@ -83,6 +85,10 @@ class FakeWorkspace:
             raise self.failing[method]
 
 
+async def _nothing(_: str) -> None:
+    """Nothing happens."""
+
+
 @dataclass
 class FakeWhatsApp:
     keys: dict[str, Health] = field(default_factory=lambda: {KEY: Health("AVAILABLE", PHONE, "pn1", "Demo Shop")})
@@ -90,7 +96,10 @@ class FakeWhatsApp:
     failing: dict[str, BotError] = field(default_factory=dict)
     keeps: str = ""
     """An address that is registered whatever the bot asks for."""
-    before_hook: Callable[[], None] = lambda: None
+    before_hook: Callable[[str], Awaitable[None]] = _nothing
+    """Told of the address that is about to be registered."""
+    lost: dict[str, BotError] = field(default_factory=dict)
+    """Method → what it raises once it has taken effect."""
     refuse: BotError | None = None
     definitions: list[Json] = field(default_factory=list)
 
@@ -105,9 +114,11 @@ class FakeWhatsApp:
         return Hook(*self.hooks[api_key]) if api_key in self.hooks else None
 
     async def set_webhook(self, api_key: str, url: str, headers: Mapping[str, str]) -> None:
-        self.before_hook()
+        await self.before_hook(url)
         self._may_fail("set_webhook")
         self.hooks[api_key] = (self.keeps or url, dict(headers))
+        if "set_webhook" in self.lost:
+            raise self.lost["set_webhook"]
 
     async def templates(self, api_key: str) -> list[Json]:
         self._may_fail("templates")

@@ -37,7 +37,11 @@ async def test_who_may_not_is_on_the_record_too(scene: Scene) -> None:
 
 async def test_a_form_that_fails_says_why(scene: Scene, browser: Browser) -> None:
     address, page = await opened(scene, browser)
-    scene.whatsapp.before_hook = scene.whatsapp.keys.clear
+
+    async def revoked(_: str) -> None:
+        scene.whatsapp.keys.clear()
+
+    scene.whatsapp.before_hook = revoked
     scene.whatsapp.keeps = "https://elsewhere.example/hook"
     await browser.submit(address, page, **FILLED)
 
