@@ -29,7 +29,7 @@ async def test_the_story_runs_from_the_first_question_to_a_template_after_a_day(
 
 
 async def test_the_demo_keeps_to_its_own_servers_where_a_real_bot_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inside the image, or in a shell that read bot.env, the environment speaks of a real workspace and wins over all."""
+    """In the image, or in a shell that read bot.env, the environment speaks of a real workspace and wins over all."""
     for name, value in {
         "ROCKETCHAT__URL": "https://chat.example.com",
         "ROCKETCHAT__USER_ID": "real",
