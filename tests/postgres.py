@@ -66,6 +66,16 @@ class Server:
         name = hashlib.sha256(str(folder).encode()).hexdigest()[:24]
         return await self.database(name, await self.with_tables())
 
+    def dump(self, url: str, file: Path) -> None:
+        """As an operator does."""
+        _run(
+            None, _programs() / "pg_dump", f"--dbname={url}", f"--schema={SCHEMA}", "--format=custom", f"--file={file}"
+        )
+
+    def put_back(self, url: str, file: Path) -> None:
+        """In place of what is there."""
+        _run(None, _programs() / "pg_restore", f"--dbname={url}", "--clean", "--if-exists", "--exit-on-error", file)
+
 
 @cache
 def server() -> Server:

@@ -11,6 +11,7 @@ from bot.cli.subcommand import Options, Parser, Subcommand, called, settings
 from bot.config import ConfigError
 from bot.storage.backup import backup
 from bot.storage.restore import restore
+from bot.storage.restore_shared import restore_shared
 
 
 def _backup_options(parser: Parser) -> None:
@@ -33,7 +34,7 @@ async def _backup(options: Options) -> int:
 
 
 def _restore_options(parser: Parser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `backup` wrote")
+    parser.add_argument("file", type=Path, metavar="FILE", nargs="?", help="what `backup` wrote; none with PostgreSQL")
     when = parser.add_mutually_exclusive_group()
     when.add_argument(
         "--unchanged", action="store_true",
@@ -49,19 +50,30 @@ def _restore_options(parser: Parser) -> None:
 async def _restore(options: Options) -> int:
     storage = settings(options).storage
     lost_at = _moment(options.lost_at)
+    if storage.database_url.get_secret_value() and options.file is None:
+        held_back = await restore_shared(storage, lost_at=lost_at, unchanged=options.unchanged)
+        print("The bots that share the database may start.")
+        _say_rest(options, held_back, lost_at)
+        return 0
+    if options.file is None:
+        raise ConfigError("Name the file that `backup` wrote.")
     done = await asyncio.to_thread(restore, storage, options.file, lost_at=lost_at, unchanged=options.unchanged)
     made = datetime.fromtimestamp(done.made_at).astimezone()
     print(f"{storage.data_dir} is as it was on {made:%Y-%m-%d at %H:%M:%S %Z}.")
-    if done.held_back:
+    _say_rest(options, done.held_back, lost_at)
+    return 0
+
+
+def _say_rest(options: Options, held_back: int, lost_at: float) -> None:
+    if held_back:
         print(
-            f"{done.held_back} message(s) or commands were waiting then and may have been done since. They are kept "
+            f"{held_back} message(s) or commands were waiting then and may have been done since. They are kept "
             f"and not sent by themselves: `{called('dead', options)}` lists them and tries again what you choose."
         )
     if not options.unchanged:
         ended = datetime.fromtimestamp(lost_at).astimezone()
         print(f"What agents wrote up to {ended:%Y-%m-%d %H:%M:%S %Z} counts as sent; later messages are caught up.")
     print(f"Look with `{called('doctor', options)}`, then start with `{called('run', options)}`.")
-    return 0
 
 
 def _moment(text: str | None) -> float:
@@ -88,9 +100,10 @@ BACKUP = Subcommand(
 )
 RESTORE = Subcommand(
     name="restore",
-    help="put a backup into an empty folder",
+    help="put a backup into an empty folder, or go on with a dump of PostgreSQL",
     description=(
-        "Checks a backup and puts it into the empty [storage] data_dir. What was waiting for WhatsApp in the backup "
+        "Checks a backup and puts it into the empty [storage] data_dir. With PostgreSQL put the dump back with its "
+        "own tools, and then say so here, without FILE, before bots start. What was waiting for WhatsApp in the backup "
         "may have been sent since: it becomes dead letters for you to decide on, so that nobody gets a message twice."
     ),
     options=_restore_options,

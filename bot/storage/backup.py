@@ -32,7 +32,8 @@ KEY = "secret.key"
 FORMAT = 1
 _SHARED = (
     "[storage] database_url is set, so everything but the key file is in PostgreSQL. Back it up with PostgreSQL's own "
-    "tools: pg_dump --schema=whatsapp_360d --format=custom …, and copy the key file {key} to where you keep secrets."
+    "tools: pg_dump --schema=whatsapp_360d --format=custom …, and copy the key file {key} to where you keep secrets. "
+    "After pg_restore: python -m bot restore, without a file."
 )
 
 

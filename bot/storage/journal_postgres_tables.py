@@ -346,6 +346,20 @@ async def expire(db: Db, before: float, since: float, now: float) -> int:
     return len(rows)
 
 
+async def hold_back(db: Db, kinds: Sequence[str], why: str, now: float) -> int:
+    """Makes dead letters of everything of these kinds that waits, and frees all lanes, while no bot runs; how many."""
+    await db.execute("UPDATE lanes SET holder = NULL, held = NULL WHERE holder IS NOT NULL")
+    rows = await db.fetch(
+        "UPDATE entries SET state = 'dead', begun = false, due = 0, why = $2, closed_at = $3 "
+        "WHERE state = 'waiting' AND kind = ANY ($1) RETURNING lane",
+        kinds, why, now,
+    )  # fmt: skip
+    for lane in {str(row["lane"]) for row in rows}:
+        await _show_head(db, lane, free=True)
+    await db.execute(_COUNT.format(f"waiting = waiting - {len(rows)}, dead = dead + {len(rows)}"))
+    return len(rows)
+
+
 async def moved(db: Db, state: str, lane: str) -> None:
     """An entry that waited in the lane, or was dead, is done without anybody having worked on it."""
     if state == "waiting":

@@ -21,6 +21,7 @@ import asyncpg
 
 from bot.storage.files import StorageError
 from bot.storage.postgres_locks import Locks
+from bot.storage.postgres_origin import check_origin
 from bot.storage.postgres_presence import Pace, Presence, session_name
 from bot.storage.postgres_schema import SCHEMA, migrate
 from bot.storage.secrets import Vault, key_name
@@ -84,12 +85,13 @@ _PASSING = (
 class Database:
     """`async with Database(url, vault) as database`.
 
-    Opening raises StorageError when the server cannot be used, its tables are newer than this program, or they were
-    written with another secret key.
+    Opening raises StorageError when the server cannot be used, its tables are newer than this program, they were
+    written with another secret key, or they were put back from a dump, unless that is known (`put_back`).
     """
 
-    def __init__(self, url: str, vault: Vault, pace: Pace = _PACE) -> None:
+    def __init__(self, url: str, vault: Vault, pace: Pace = _PACE, *, put_back: bool = False) -> None:
         self._url = url
+        self._put_back = put_back
         self._vault = vault
         self._pace = pace
         self._patience = pace.patience
@@ -198,6 +200,8 @@ class Database:
             if encoding != "UTF8":
                 raise StorageError(f"The database {self.where} is encoded in {encoding}: UTF8 is needed.")
             await migrate(db, self.where)
+            if not self._put_back:
+                await check_origin(db, self.where)
             proof = self._vault.derive("database").hex()
             await db.execute("INSERT INTO about VALUES ('vault', $1) ON CONFLICT DO NOTHING", proof)
             if await db.fetchval("SELECT value FROM about WHERE name = 'vault'") != proof:
