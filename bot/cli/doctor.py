@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 
-from bot.cli.subcommand import Options, Parser, Subcommand, called, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, called, plain, settings
 from bot.doctor.examine import examine
 from bot.doctor.judge import worst
 from bot.ports import Finding
@@ -52,18 +51,13 @@ def _as_text(found: list[Finding], t: Translate) -> str:
     lines = [t("doctor.title", **{verdict: sum(one.verdict == name for one in found) for verdict, name in _COUNTED})]
     marks = {"fine": "✓", "hint": "!", "problem": "✗"}
     for one in found:
-        lines.append(f"{marks[one.verdict]} {_plain(t(one.says, **one.values))}")
+        lines.append(f"{marks[one.verdict]} {plain(t(one.says, **one.values))}")
         if one.fix:
-            lines.append(f"    → {_plain(t(one.fix, **one.values))}")
+            lines.append(f"    → {plain(t(one.fix, **one.values))}")
     return "\n".join(lines)
 
 
 _COUNTED = (("problems", "problem"), ("hints", "hint"), ("fine", "fine"))
-
-
-def _plain(text: str) -> str:
-    """For a terminal: what other servers said can hold no control characters, and quotes stand for code."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
 
 
 DOCTOR = Subcommand(

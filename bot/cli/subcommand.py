@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -60,3 +61,8 @@ def settings(options: Options) -> Settings:
     told = configured.log.level if options.subcommand.log_level == "INFO" else options.subcommand.log_level
     logs.configure(options.log_level or told, options.log_format or configured.log.format, logs.secrets_of(configured))
     return configured
+
+
+def plain(text: str) -> str:
+    """For a terminal: what people typed or other servers said may hold no control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)

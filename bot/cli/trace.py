@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from datetime import UTC, datetime
 
 from bot.chatops.command import SLASH
 from bot.cli.stored import stored
-from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, plain, settings
 from bot.relay.trace import Trace, Track
 from bot.translations import translator
 
@@ -34,17 +33,17 @@ async def _trace(options: Options) -> int:
         for track in tracks:
             print("\n".join(_text(track)))
     if not tracks:
-        print(_plain(t("trace.unknown", word=word)), file=sys.stderr)
+        print(plain(t("trace.unknown", word=word)), file=sys.stderr)
     return 0 if tracks else 1
 
 
 def _text(track: Track) -> list[str]:
-    lines = [_plain(f"{track.head} · {_when(track.entry.first_at)}")]
-    lines += [f"  {_when(line.at)}  {_plain(line.says)}" for line in track.lines]
+    lines = [plain(f"{track.head} · {_when(track.entry.first_at)}")]
+    lines += [f"  {_when(line.at)}  {plain(line.says)}" for line in track.lines]
     if track.state == "waiting" and track.due:
         lines.append(f"  → {_when(track.due)}")
     if track.state == "dead":
-        key = _plain(track.entry.key)
+        key = plain(track.entry.key)
         lines.append(f"  → to try it again, in Rocket.Chat: {SLASH} status retry {key}")
         lines.append(f"    or, while the bot is stopped: python -m bot dead --retry {key}")
     return lines
@@ -64,10 +63,6 @@ def _document(track: Track) -> dict[str, object]:
 
 def _when(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
 
 
 TRACE = Subcommand(

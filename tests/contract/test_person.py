@@ -15,10 +15,10 @@ import pytest
 from bot.__main__ import main
 from bot.model import ContactId, RoomId, VisitorToken, Wamid
 from bot.ports import Entry, Erased, Journal, Outcome
+from tests.configured import configured
 from tests.contract.bots import bot_on
 from tests.contract.journals import ManualClock, SqliteStore, Store, take
 from tests.contract.test_journal_lookups import MARIA, OURS, PAIR
-from tests.contract.test_trace import CONFIG
 from tests.kept_logging import logging_kept
 
 PHONE = "491701234567"
@@ -159,8 +159,7 @@ async def test_beside_running_bots_what_is_being_worked_on_is_left_to_them(url: 
 @pytest.fixture
 async def stopped(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Path]:
     """Configuration of a bot that has stored something and is stopped."""
-    config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(folder=tmp_path))
+    config = configured(tmp_path, tmp_path)
     async with SqliteStore(tmp_path).open(clock) as journal:
         await fill(journal)
     with logging_kept():

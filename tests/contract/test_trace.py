@@ -19,6 +19,7 @@ from bot.relay.trace import Trace
 from bot.storage import journal_person
 from bot.storage.journal_sqlite import FILE
 from bot.translations import translator
+from tests.configured import configured
 from tests.contract.journals import NOON, ManualClock, SqliteStore, take
 from tests.contract.test_journal_lookups import MARIA, OURS, PAIR
 from tests.kept_logging import logging_kept
@@ -232,23 +233,10 @@ async def test_nobody_walks_through_what_is_done(tmp_path: Path, clock: ManualCl
                 assert not [step for step in walks if not step.endswith(open_ones)], plan
 
 
-CONFIG = """
-[rocketchat]
-url = "http://127.0.0.1:1"
-user_id = "bot"
-auth_token = "secret"
-[server]
-public_url = "https://bot.example.com"
-[storage]
-data_dir = "{folder}"
-"""
-
-
 async def test_the_command_line_says_how_to_try_a_dead_letter_again(
     tmp_path: Path, clock: ManualClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(folder=tmp_path))
+    config = configured(tmp_path, tmp_path)
     async with SqliteStore(tmp_path).open(clock) as journal:
         await journal.append(OUT)
         await journal.park(await take(journal, OUT.key), "WindowClosed: 131047")
@@ -262,8 +250,7 @@ async def test_the_command_line_says_how_to_try_a_dead_letter_again(
 async def test_the_command_line_asks_beside_a_running_bot(
     tmp_path: Path, clock: ManualClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(folder=tmp_path))
+    config = configured(tmp_path, tmp_path)
     async with SqliteStore(tmp_path).open(clock) as journal:
         await sent(journal, clock)
         await journal.append(IN)
@@ -285,8 +272,7 @@ async def test_the_command_line_asks_beside_a_running_bot(
 
 
 async def test_where_nothing_is_stored_nothing_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(folder=tmp_path / "data"))
+    config = configured(tmp_path, tmp_path / "data")
 
     assert await asyncio.to_thread(main, ["trace", "wamid.X", "--config", str(config)]) == 2
     assert "Nothing is stored yet" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.stage import Stage, link_in, staged
+from bot.stage import Page, Stage, link_in, staged
 from tests.stories.test_templates import said, sends
 
 PIXEL = base64.b64decode(
@@ -20,21 +20,26 @@ def add(stage: Stage, name: str, *components: dict[str, Any], **more: Any) -> No
     stage.wa.templates(stage.number).add(template)
 
 
+async def with_file(stage: Stage, name: str, content: bytes, kind: str) -> tuple[Page, int, str]:
+    """The page of a template with a picture, filled and sent with this file: it, and the status and text of the answer.
+    As a browser does, the file goes before what stands below it."""
+    page = await stage.open(link_in(await stage.command("!whatsapp-360d-cloud send-template")))
+    page = await stage.submit(page, template="new_catalogue|en", recipients=stage.customer.phone)
+    form = aiohttp.FormData()
+    form.add_field("header_media", "")
+    form.add_field("header_media", BytesIO(content), filename=name, content_type=kind)
+    for field, value in {**page.fields, "body_1": "Ana", "button_0": "SPRING25", "act": "submit"}.items():
+        if field != "header_media":
+            form.add_field(field, value)
+    async with stage.http.post(page.url, data=form) as answer:
+        return page, answer.status, await answer.text()
+
+
 async def test_an_image_is_uploaded_on_the_page_and_sent_by_its_id() -> None:
     async with staged() as stage:
         await stage.connect()
-        page = await stage.open(link_in(await stage.command("!whatsapp-360d-cloud send-template")))
-        page = await stage.submit(page, template="new_catalogue|en", recipients=stage.customer.phone)
-        form = aiohttp.FormData()
-        for name, value in {**page.fields, "body_1": "Ana", "button_0": "SPRING25", "act": "submit"}.items():
-            if name != "header_media":
-                form.add_field(name, value)
-        form.add_field("header_media", "")
-        form.add_field("header_media", PIXEL, filename="cover.png", content_type="image/png")
-        async with stage.http.post(page.url, data=form) as answer:
-            assert answer.status == 200
-            text = await answer.text()
-        assert "[Image: cover.png]" in text
+        page, status, shown = await with_file(stage, "cover.png", PIXEL, "image/png")
+        assert status == 200 and "[Image: cover.png]" in shown
         page = await stage.submit(await stage.open(page.url))
         page = await stage.submit(page)
 
@@ -48,33 +53,15 @@ async def test_an_image_is_uploaded_on_the_page_and_sent_by_its_id() -> None:
 async def test_a_file_of_the_wrong_kind_is_refused_with_the_right_ones() -> None:
     async with staged() as stage:
         await stage.connect()
-        page = await stage.open(link_in(await stage.command("!whatsapp-360d-cloud send-template")))
-        page = await stage.submit(page, template="new_catalogue|en", recipients=stage.customer.phone)
-        form = aiohttp.FormData()
-        for name, value in {**page.fields, "body_1": "Ana", "button_0": "SPRING25", "act": "submit"}.items():
-            if name != "header_media":
-                form.add_field(name, value)
-        form.add_field("header_media", b"text", filename="note.txt", content_type="text/plain")
-        async with stage.http.post(page.url, data=form) as answer:
-            assert answer.status == 422
-            assert "Possible: JPEG, PNG." in await answer.text()
+        _, status, refused = await with_file(stage, "note.txt", b"text", "text/plain")
+        assert status == 422 and "Possible: JPEG, PNG." in refused
 
 
 async def test_what_was_typed_besides_a_file_that_is_too_large_stays() -> None:
-    """A browser sends the file before what stands below it on the page."""
     async with staged() as stage:
         await stage.connect()
-        page = await stage.open(link_in(await stage.command("!whatsapp-360d-cloud send-template")))
-        page = await stage.submit(page, template="new_catalogue|en", recipients=stage.customer.phone)
-        form = aiohttp.FormData()
-        form.add_field("header_media", "")
-        form.add_field("header_media", BytesIO(bytes(20 * 1024 * 1024)), filename="large.png", content_type="image/png")
-        for name, value in {**page.fields, "body_1": "Ana", "button_0": "SPRING25", "act": "submit"}.items():
-            if name != "header_media":
-                form.add_field(name, value)
-        async with stage.http.post(page.url, data=form) as answer:
-            assert answer.status == 422
-            refused = await answer.text()
+        page, status, refused = await with_file(stage, "large.png", bytes(20 * 1024 * 1024), "image/png")
+        assert status == 422
         assert 'id="header_media-wrong">The file is larger than 16 MB. Give a link to it instead.' in refused
         assert 'value="Ana"' in refused and 'value="SPRING25"' in refused
 

@@ -7,18 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import SUBCOMMANDS, main
+from tests.configured import configured
 from tests.kept_logging import logging_kept
-
-CONFIG = """
-[rocketchat]
-url = "http://127.0.0.1:1"
-user_id = "bot"
-auth_token = "secret"
-[server]
-public_url = "https://bot.example.com"
-[storage]
-data_dir = "{folder}"
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +20,7 @@ def own_log() -> Iterator[None]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    path = tmp_path / "config.toml"
-    path.write_text(CONFIG.format(folder=tmp_path / "data"), encoding="utf-8")
-    return path
+    return configured(tmp_path, tmp_path / "data")
 
 
 def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
