@@ -18,8 +18,8 @@ lint: .venv/ready
 crash: .venv/ready  ## kills the real program under load, again and again: KILLS=1000 SEED=… REPLICAS=2
 	$(PY) -m tests.crash.traffic $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLICAS),--replicas $(REPLICAS))
 
-bench: .venv/ready  ## how fast it is, as ratios within one run, in ten minutes: QUICK=1 for three
-	$(PY) -m tests.bench $(if $(QUICK),--quick)
+bench: .venv/ready  ## how fast it is, as ratios within one run, in ten minutes: QUICK=1 for three, FULL=1 for memory after a million messages
+	$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(FULL),--full)
 
 .venv/ready: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

@@ -40,7 +40,7 @@ class Instant:
         self._answers: dict[str, dict[str, Any]] = {}
         """What the simulators last said to a request: path → answer."""
         self._written: dict[str, dict[str, Any]] = {}
-        """Room → the frame with which an agent's message came."""
+        """Room → the frame with which an agent's message came, before anybody set a mark on it."""
         self._sockets: set[web.WebSocketResponse] = set()
         self._hook: dict[str, Any] = {}
         self._begun = self._statuses = False
@@ -176,7 +176,7 @@ class Instant:
             data = json.loads(frame.data)
             if data.get("collection") == "stream-room-messages" and data["fields"]["args"][1]["roomType"] == "l":
                 message = _message(data)
-                if "token" not in message and "t" not in message:
+                if message.keys().isdisjoint(("token", "t", "reactions")):
                     self._written[message["rid"]] = data
             await near.send_str(frame.data)
 

@@ -73,13 +73,13 @@ def _rate(figure: str, found: list[_Run]) -> Row:
 async def meet(stage: Stage, server: Server, people: int = _PEOPLE) -> None:
     """Every customer has an open conversation, and an agent has written in it."""
     await shoot(server, seconds=60, requests=people, people=people)
-    await stage.rc.until(lambda: len(_rooms(stage)) == people, timeout=60)
+    await until(lambda: len(_rooms(stage)) == people)
     for person in range(people):  # to somebody whom WhatsApp does not know nothing would be delivered
         stage.wa.customer(f"+4917{person:08}", name=f"Person {person}")
     before = len(stage.wa.calls)
     for room in _rooms(stage):
         await stage.rc.write(stage.agent, room, "Good morning!")
-    await until(lambda: sum(call.path == "/messages" for call in stage.wa.calls[before:]) == people, timeout=60)
+    await until(lambda: sum(call.path == "/messages" for call in stage.wa.calls[before:]) == people)
 
 
 def _rooms(stage: Stage) -> list[str]:

@@ -16,11 +16,12 @@ from bot.storage.secrets import Vault
 from bot.whatsapp.envelope import entries
 from tests.bench.between import Instant
 from tests.bench.load import body
-from tests.bench.machine import memory_mb, on_core, shoot, until
+from tests.bench.machine import Server, memory_mb, on_core, shoot
+from tests.bench.relay import meet
 from tests.bench.table import Row, at_most
 from tests.bench.webhooks import bot_alone
 
-_WARM, _MEASURED = 300, 2_000
+_WARM, _MEASURED, _ROUNDS = 300, 2_000, 10
 
 
 async def rows(finished: int, waiting: int) -> list[Row]:
@@ -127,18 +128,46 @@ async def _pile_up(stage: Stage, waiting: int) -> None:
 
 
 async def memory(people: int, messages: int) -> list[Row]:
+    """In ten rounds: of a hundred messages one is an agent's, with all its statuses and marks."""
     instant = Instant()
     async with bot_alone(instant.before) as (stage, server):
-        idle = memory_mb(server.pid)
-        await shoot(server, seconds=600, requests=people, people=people)
-        await until(lambda: _relayed(stage) >= people, every=1)
-        talking = memory_mb(server.pid)
+        idle, data = memory_mb(server.pid), stage.settings.storage.data_dir
+        stage.wa.auto_status = False  # what follows a message comes in the rounds
+        await meet(stage, server, people)
+        talking, empty = memory_mb(server.pid), _size(data)
         await instant.begin()
-        await shoot(server, seconds=3600, requests=messages, people=people)
-        await instant.until(lambda counts: counts["posts"] >= messages)
-        after = memory_mb(server.pid)
+        rounds = [await _round(instant, server, people, messages // _ROUNDS) for _ in range(_ROUNDS)]
+        each = (_size(data) - empty) / messages
+    first, *_, last = rounds
     return [
         Row("memory at idle, resident", f"{idle:.0f} MB"),
         Row(f"memory with {people:,} open conversations ÷ at idle", f"{talking / idle:.2f} ({talking:.0f} MB)"),
-        Row(f"memory after {messages:,} more messages ÷ before them", f"{after / talking:.2f} ({after:.0f} MB)"),
+        Row(
+            f"memory after {messages // _ROUNDS:,} more messages ÷ before them",
+            f"{first / talking:.2f} ({first:.0f} MB)",
+        ),
+        at_most(
+            f"memory after {messages:,} more messages ÷ after the first tenth of them",
+            last / first,
+            1.1,
+            f"{last:.0f} MB",
+        ),
+        Row("disk for each of these messages, what the journal remembers of it included", f"{each:.0f} bytes"),
     ]
+
+
+async def _round(instant: Instant, server: Server, people: int, messages: int) -> float:
+    """The bot's memory once all of them have arrived."""
+    agents = messages // 100
+    before = await instant.counts()
+    shot = await shoot(server, seconds=3600, requests=messages - agents, people=people)
+    assert shot.refused == 0, "what was not taken never arrives"
+    await instant.until(lambda now: now["posts"] - before["posts"] >= messages - agents)
+    await instant.agents_write(agents, statuses=True)
+    await instant.until(lambda now: all(now[one] - before[one] >= agents for one in ("sends", "marks")))
+    return memory_mb(server.pid)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of its files."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
