@@ -95,7 +95,9 @@ class Registry(Protocol):
         lifetime. With `id` or `room` only those are read: every message of an agent looks for a session in its room,
         and hardly ever there is one. `wanted` may be asked before a document's `secrets` are opened."""
 
-    async def put_session(self, session: Json) -> None: ...
+    async def put_session(self, session: Json) -> None:
+        """A shared registry keeps one that has gone on since (a later `revision`, or `state`): a step that waited for
+        storage is not undone by one that waited longer."""
 
     async def remove_session(self, id: str) -> None: ...
 

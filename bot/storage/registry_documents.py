@@ -15,6 +15,8 @@ SEALED = "sealed"
 NUMBER_SECRETS = ("api_key", "hook_path", "hook_secret")
 SESSION_SECRETS = ("secrets",)
 FACT_SECRETS = ("value",)
+_STATES = {"open": 0, "submitted": 1, "done": 2, "cancelled": 2}
+"""In which order a form comes to them within one revision."""
 _NUMBER_FIELDS = frozenset(field.name for field in fields(Number))
 
 
@@ -41,3 +43,12 @@ def present(numbers: Iterable[Number]) -> list[Number]:
 def is_session(document: Json, id: str | None, room: str | None) -> bool:
     """Whether it is the one with this id, and of this room; None: any."""
     return (id is None or document["id"] == id) and (room is None or document.get("room") == room)
+
+
+def further(known: Json, document: Json) -> bool:
+    """Whether the session as it is known has gone on since the other one was written."""
+    return _place(known) > _place(document)
+
+
+def _place(session: Json) -> tuple[int, int]:
+    return int(session.get("revision", 0)), _STATES.get(session.get("state", ""), 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
@@ -27,6 +28,7 @@ from bot.storage.registry_documents import (
     NUMBER_SECRETS,
     SESSION_SECRETS,
     closed,
+    further,
     is_session,
     number_of,
     opened,
@@ -36,6 +38,8 @@ from bot.storage.secrets import Vault
 
 if TYPE_CHECKING:
     from bot.storage.postgres import Db
+
+log = logging.getLogger(__name__)
 
 CHANGED = "registry"
 """Told to the other bots with every change of a number or a fact."""
@@ -173,6 +177,10 @@ class PostgresRegistry:
 
     async def _put(self, kind: str, id: str, document: Json, room: str | None = None) -> None:
         async def put(db: Db) -> None:
+            known = await db.fetchval(f"{_ONE} FOR UPDATE", kind, plain(id)) if kind == "session" else None
+            if known is not None and further(json.loads(known), document):
+                log.warning("a step of a form could not be stored in time, and is not any more: it has gone on")
+                return
             await db.execute(_PUT, kind, plain(id), json.dumps(document), None if room is None else plain(room))
 
         await self._database.to_the_end(self._change(kind, put))
