@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from bot import app
 from bot.cli.subcommand import Options, Subcommand, settings
@@ -11,11 +15,36 @@ _YOUNG = 10_000
 """Objects that are made before the garbage among them is looked for. A webhook makes some hundred and leaves no cycles:
 Python's 700 would look a few times for each dozen of them."""
 
+HUNG = 60.0
+"""Seconds without a turn of the event loop after which nothing will come any more: no thread of ours blocks it."""
+
 
 async def _run(options: Options) -> int:
     gc.freeze()  # what was imported stays for good, and is not looked through again and again
     gc.set_threshold(_YOUNG, 20, 20)
-    return await app.run(settings(options))
+    async with ends_when_hung():
+        return await app.run(settings(options))
+
+
+@asynccontextmanager
+async def ends_when_hung(after: float = HUNG) -> AsyncIterator[None]:
+    """A loop that hangs answers no webhook and no signal, and whoever looks after the process sees it running.
+
+    So the process ends itself with code 1, having told on stderr where each thread stood (files and lines, no values),
+    and is started again; the journal is made for that. The watch is no Python thread: it needs nothing of what hangs.
+    """
+
+    async def turns() -> None:
+        while True:
+            faulthandler.dump_traceback_later(after, exit=True)
+            await asyncio.sleep(after / 10)
+
+    turning = asyncio.create_task(turns())
+    try:
+        yield
+    finally:
+        turning.cancel()
+        faulthandler.cancel_dump_traceback_later()
 
 
 RUN = Subcommand(
