@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
@@ -61,7 +62,7 @@ async def _fill(folder: Path, count: int) -> None:
     """Finished entries with their message-id pairs, written straight into the tables: the road would take an hour."""
     async with SqliteJournal(folder, Vault(folder / "secret.key"), SystemClock()):
         pass
-    with sqlite3.connect(folder / FILE) as db:
+    with closing(sqlite3.connect(folder / FILE)) as db, db:
         db.execute("PRAGMA synchronous = OFF")
         db.executemany(
             "INSERT INTO entries (key, lane, kind, source, at_ms, first_at, state, result, closed_at) "

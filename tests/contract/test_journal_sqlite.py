@@ -5,6 +5,7 @@ import re
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ async def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, damage:
 
 
 async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / FILE) as other:
+    with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
         other.execute("CREATE TABLE theirs (x)")
     other.close()
 
@@ -107,7 +108,7 @@ async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> No
 async def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     async with journal_in(tmp_path):
         pass
-    with sqlite3.connect(tmp_path / FILE) as newer:
+    with closing(sqlite3.connect(tmp_path / FILE)) as newer, newer:
         newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     newer.close()
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -169,7 +169,7 @@ async def test_nothing_of_the_old_seals_is_left_in_the_files(tmp_path: Path) -> 
     config = Storage(data_dir=tmp_path / "data")
     async with stores(config) as opened:
         await fill(opened)
-    with sqlite3.connect(config.data_dir / "journal.sqlite3") as db:
+    with closing(sqlite3.connect(config.data_dir / "journal.sqlite3")) as db, db:
         old = [row[0].encode() for row in db.execute("SELECT token FROM conversations")]
     db.close()
 

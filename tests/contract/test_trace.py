@@ -7,6 +7,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -224,7 +225,7 @@ async def test_nothing_is_known_of_somebody_else(journal: Journal, clock: Manual
 
 async def test_nobody_walks_through_what_is_done(tmp_path: Path, clock: ManualClock) -> None:
     async with SqliteStore(tmp_path).open(clock):
-        with sqlite3.connect(tmp_path / FILE) as db:
+        with closing(sqlite3.connect(tmp_path / FILE)) as db, db:
             for query in (journal_person.NAMES, journal_person.ROOMS, journal_person.LATEST):
                 values = ("[]", "[]", 10)[: 3 if "?3" in query else 1]
                 plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values)]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -257,7 +258,7 @@ async def test_the_key_file_is_open_to_others_missing_or_another_one(stage: Stag
 
 async def test_the_database_is_damaged_newer_or_not_ours(stage: Stage) -> None:
     path = stage.settings.storage.data_dir / FILE
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA user_version = 99")
     assert "newer version" in str((await bad(stage.settings))["database_bad"].values["said"])
 

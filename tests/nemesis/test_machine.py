@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -239,7 +239,7 @@ async def test_an_older_journal_is_copied_before_it_is_brought_up_to_date(
 
     copy = tmp_path / f"journal.format-{old}.sqlite3"
     assert copy.stat().st_mode & 0o777 == 0o600
-    with sqlite3.connect(copy) as before:
+    with closing(sqlite3.connect(copy)) as before, before:
         assert before.execute("PRAGMA user_version").fetchone() == (old,)
         assert before.execute("SELECT key, state FROM entries").fetchall() == [("a", "waiting")]
     before.close()

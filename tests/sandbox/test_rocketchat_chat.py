@@ -48,7 +48,7 @@ async def test_the_same_id_twice_is_400_although_the_first_is_stored() -> None:
 async def test_two_in_flight_with_one_id_make_one_message_and_a_duplicate_key_error() -> None:
     async with workspace() as w:
         rid = await setup_channel(w)
-        w.rc.core.world.latency = 0.02
+        w.rc.core.world.latency = 0.2
         body = {"message": {"_id": "own1", "rid": rid, "msg": "hello"}}
         answers = await asyncio.gather(*(w.as_bot.post("chat.sendMessage", body) for _ in range(2)))
         assert sorted(status for status, _ in answers) == [200, 400]
