@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.storage.files import StorageError
@@ -109,6 +111,18 @@ MIGRATIONS = (
 """Step n leads from version n to n + 1 (`user_version`). A released step is never changed."""
 
 
+_PRAGMAS = (
+    "busy_timeout = 10000",
+    "journal_mode = WAL",
+    "synchronous = FULL",  # in WAL mode: every commit is on the disk before it returns
+    "wal_autocheckpoint = 4000",  # 16 MB: pages that many commits touch are copied once
+    "foreign_keys = ON",
+    "secure_delete = ON",  # what was delivered is not left in free pages
+    "cache_size = -16384",  # 16 MB for each of the two; what is not in it the system has in memory
+    "temp_store = MEMORY",
+)
+
+
 def open_journal(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """A connection to write with and one to read with, both usable in any one thread at a time.
 
@@ -146,33 +160,35 @@ def read_journal(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
 
 
 def _look(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None, check_same_thread=False
-    )
-    db.row_factory = sqlite3.Row
-    [ours] = db.execute("PRAGMA application_id").fetchone()
-    [version] = db.execute("PRAGMA user_version").fetchone()
-    if ours != APPLICATION_ID or version > len(MIGRATIONS):
-        db.close()
-        raise StorageError(f"The journal {path} is of another program, or of a newer version of the bot.")
-    return db
+    with _closed_unless_good(
+        sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None, check_same_thread=False
+        )
+    ) as db:
+        [ours] = db.execute("PRAGMA application_id").fetchone()
+        [version] = db.execute("PRAGMA user_version").fetchone()
+        if ours != APPLICATION_ID or version > len(MIGRATIONS):
+            raise StorageError(f"The journal {path} is of another program, or of a newer version of the bot.")
+        return db
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    with _closed_unless_good(
+        sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    ) as db:
+        for pragma in _PRAGMAS:
+            db.execute(f"PRAGMA {pragma}")
+        return db
+
+
+@contextmanager
+def _closed_unless_good(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     db.row_factory = sqlite3.Row
-    for pragma in (
-        "busy_timeout = 10000",
-        "journal_mode = WAL",
-        "synchronous = FULL",  # in WAL mode: every commit is on the disk before it returns
-        "wal_autocheckpoint = 4000",  # 16 MB: pages that many commits touch are copied once
-        "foreign_keys = ON",
-        "secure_delete = ON",  # what was delivered is not left in free pages
-        "cache_size = -16384",  # 16 MB for each of the two; what is not in it the system has in memory
-        "temp_store = MEMORY",
-    ):
-        db.execute(f"PRAGMA {pragma}")
-    return db
+    try:
+        yield db
+    except BaseException:
+        db.close()
+        raise
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
