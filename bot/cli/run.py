@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import gc
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ _YOUNG = 10_000
 Python's 700 would look a few times for each dozen of them."""
 
 HUNG = 60.0
-"""Seconds without a turn of the event loop after which nothing will come any more: no thread of ours blocks it."""
+"""Seconds of processor time without a turn of the event loop after which nothing will come any more."""
 
 
 async def _run(options: Options) -> int:
@@ -30,21 +31,25 @@ async def _run(options: Options) -> int:
 async def ends_when_hung(after: float = HUNG) -> AsyncIterator[None]:
     """A loop that hangs answers no webhook and no signal, and whoever looks after the process sees it running.
 
-    So the process ends itself with code 1, having told on stderr where each thread stood (files and lines, no values),
-    and is started again; the journal is made for that. The watch is no Python thread: it needs nothing of what hangs.
+    So the process ends itself by SIGPROF, having told on stderr where each thread stood (files and lines, no values),
+    and is started again; the journal is made for that. The system watches, not a Python thread: it needs nothing of
+    what hangs. It counts processor time, because by the clock a process that was stopped or starved for a while looks
+    like one that hangs; one that waits for ever without working is not seen.
     """
 
     async def turns() -> None:
         while True:
-            faulthandler.dump_traceback_later(after, exit=True)
+            signal.setitimer(signal.ITIMER_PROF, after)
             await asyncio.sleep(after / 10)
 
+    faulthandler.register(signal.SIGPROF, chain=True)
     turning = asyncio.create_task(turns())
     try:
         yield
     finally:
         turning.cancel()
-        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        faulthandler.unregister(signal.SIGPROF)
 
 
 RUN = Subcommand(

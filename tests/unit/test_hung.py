@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PROGRAM = """
 import asyncio, time
@@ -12,7 +15,9 @@ from bot.cli.run import ends_when_hung
 
 async def hang():
     token = "a secret"
-    time.sleep({hang})
+    until = time.process_time() + {hang}
+    while time.process_time() < until:
+        pass
 
 async def main():
     async with ends_when_hung({after}):
@@ -36,7 +41,7 @@ def run(*, after: float, work: float, hang: float, afterwards: str = "pass") -> 
 def test_a_loop_that_hangs_ends_the_process_and_says_where() -> None:
     done = run(after=0.2, work=0, hang=50)
 
-    assert done.returncode == 1  # no code that a service manager takes for "do not start again"
+    assert done.returncode == -signal.SIGPROF  # to a service manager a failure, after which it starts it again
     assert "in hang" in done.stderr and "in main" in done.stderr
     assert "a secret" not in done.stderr
 
@@ -48,6 +53,23 @@ def test_whoever_gets_turns_lives() -> None:
 
 
 def test_what_comes_after_the_work_is_not_watched() -> None:
-    done = run(after=1, work=0, hang=0, afterwards="time.sleep(1.5); print('alive')")
+    done = run(after=1, work=0, hang=0, afterwards="sum(range(60_000_000)); print('alive')")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
+
+
+def test_a_process_that_is_stopped_for_a_while_goes_on_afterwards() -> None:
+    program = PROGRAM.format(after=0.5, work=1, hang=0, afterwards="print('alive')")
+    program = program.replace("async with", "print('begun', flush=True)\n    async with")
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        process.send_signal(signal.SIGCONT)
+
+        assert process.stdout.read() == "alive\n"
+        assert process.wait(30) == 0
