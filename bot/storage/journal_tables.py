@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -84,9 +84,8 @@ def append(db: sqlite3.Connection, orders: Sequence[tuple[Sequence[Values], floa
     if not rows:
         return [Appended(0, heads=False)] * len(orders)
     (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
-    inserted = sum(
-        db.execute(_insert(len(some)), tuple(chain.from_iterable(some))).rowcount for some in _in_powers_of_two(rows)
-    )
+    pieces = [rows[start : start + _MOST_AT_ONCE] for start in range(0, len(rows), _MOST_AT_ONCE)]
+    inserted = sum(db.execute(_insert(len(some)), tuple(chain.from_iterable(some))).rowcount for some in pieces)
     heads = inserted > 0 and db.execute(SHOW_NEW_HEADS, (last,)).rowcount > 0
     if inserted == len(rows):
         return [Appended(len(order), heads) for order, _ in orders]
@@ -106,16 +105,6 @@ def _insert(count: int) -> str:
         f"INSERT INTO entries (key, lane, kind, source, at_ms, body, due, first_at) VALUES {rows} "
         "ON CONFLICT (key) DO NOTHING"
     )
-
-
-def _in_powers_of_two(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
-    """Pieces of few different lengths: each length is a statement of its own that SQLite keeps ready."""
-    start, size = 0, _MOST_AT_ONCE
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        yield rows[start : start + size]
-        start += size
 
 
 def show_head(db: sqlite3.Connection, lane: str) -> None:
