@@ -31,5 +31,8 @@
 | newer database | refused, untouched | contract/test_journal_sqlite, test_postgres_store |
 | PostgreSQL away and back under traffic | webhooks get 503 and come again; nothing lost, nothing doubled | database |
 | a person or program that asks while it is away | told within seconds, asks again without harm | database |
+| of several bots one is frozen | the others go on in 5 s, with its talks in 25 s | contract/test_postgres_trouble |
+| one whose machine vanished | its conversations are taken over | contract/test_postgres_trouble |
+| a dump of PostgreSQL put back | refused until somebody says what it means; nothing doubled | stories/test_dump |
 | killed at any moment | see tests/crash | crash |
 """
