@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache, partial
@@ -110,10 +111,15 @@ class PostgresJournal(Lookups):
             await first_of(self._news.wait(), self._clock.sleep(pause))
 
     async def progress(self, entry: Entry, part: int, step: Step) -> None:
-        ours = self._database.transact(lambda db: tables.progress(db, self._bot, entry, part, step))
-        if not await self._change(ours):
-            self._lost(entry)
-            raise HoldLost(f"another bot has taken over {entry.key}")
+        clock = asyncio.get_running_loop().time
+        asked, answered = 0.0, math.inf
+        while answered - asked > self._presence.sure_for:  # frozen meanwhile: who holds it now?
+            asked = clock()
+            ours = self._database.transact(lambda db: tables.progress(db, self._bot, entry, part, step))
+            if not await self._change(ours):
+                self._lost(entry)
+                raise HoldLost(f"another bot has taken over {entry.key}")
+            answered = clock()
 
     async def done(self, entry: Entry, outcome: Outcome) -> None:
         result = shapes.written(outcome.result)

@@ -121,6 +121,11 @@ class Presence:
         can be heard all do that were there before."""
         return 1 + len(self._alive) + sum(self._is_patient(since) for since in self._missing.values())
 
+    @property
+    def sure_for(self) -> float:
+        """Seconds after which a bot that was not heard of may be thought dead soon."""
+        return self._pace.silence / 2
+
     def tell(self, *what: str) -> None:
         self._to_tell.update(what)
         self._wake.set()

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import pytest
 
 from bot.ports import Outcome, Step
 from bot.storage import journal_postgres_tables as tables
+from bot.storage.journal_postgres import HoldLost
 from bot.storage.postgres_presence import Pace
 from bot.storage.postgres_schema import LOCKS, SCHEMA, TALLY_SHARDS
 from tests.contract.bots import OneBot, bot_on
@@ -55,6 +57,26 @@ async def test_a_frozen_bot_stops_nobody_and_finds_its_work_given_away(url: str,
         finally:
             frozen.kill()
             await frozen.wait()
+
+
+async def test_a_bot_that_was_frozen_between_the_commit_and_the_answer_hands_nothing_over(
+    url: str, tmp_path: Path
+) -> None:
+    """Whoever took over has told that it is unknown, and a person may have sent it again."""
+    key = tmp_path / "secret.key"
+    async with SilentLine(url, b"nothing").laid() as line, bot_on(line.url, key, QUICK) as here:
+        await here.journal.append(entry("a"))
+        one = await take(here.journal, "a")
+        async with bot_on(url, key, QUICK) as there:
+            line.hold_answers_after(b"COMMIT")
+            handing = asyncio.create_task(here.journal.progress(one, 0, Step("handed")))
+            [again] = await soon(lambda: there.journal.heads(1))
+            assert again.steps == {0: Step("handed")}
+            line.go_on()
+
+            with pytest.raises(HoldLost):
+                await handing
+            await there.journal.done(again, DONE)
 
 
 async def test_a_bot_whose_old_session_lingers_takes_its_place_all_the_same(

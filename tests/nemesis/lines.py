@@ -25,6 +25,9 @@ class SilentLine:
         self._of = of
         self._open: set[asyncio.StreamWriter] = set()
         self._told: dict[asyncio.Task[object], asyncio.Event] = {}
+        self._answers = asyncio.Event()
+        self._answers.set()
+        self._last = b""
         self.connections = 0
         """With `of` in their first bytes, so far."""
         self.url = ""
@@ -45,6 +48,18 @@ class SilentLine:
         for silence in self._told.values():
             silence.set()
 
+    def hold_answers_after(self, last: bytes) -> None:
+        """Once these bytes have passed, no answer does until `go_on`."""
+        self._last = last
+
+    def go_on(self) -> None:
+        self._answers.set()
+
+    def _asked(self, data: bytes) -> None:
+        if self._last and self._last in data:
+            self._last = b""
+            self._answers.clear()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -58,8 +73,8 @@ class SilentLine:
             matters = self._of in first
             self.connections += matters
             await asyncio.gather(
-                _pass_on(reader, ours, silence if matters else None),
-                _pass_on(theirs, writer, silence if matters else None),
+                self._pass_on(reader, ours, silence if matters else None, asked=True),
+                self._pass_on(theirs, writer, silence if matters else None),
             )
         finally:
             self._open -= {writer, ours}
@@ -69,13 +84,23 @@ class SilentLine:
                 with suppress(ConnectionError):
                     await end.wait_closed()
 
-
-async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, silence: asyncio.Event | None) -> None:
-    with suppress(ConnectionError):
-        while data := await source.read(65536):
-            if silence is not None and silence.is_set():
-                continue
-            sink.write(data)
-            await sink.drain()
-    if silence is None or not silence.is_set():  # nor is a goodbye heard through silence
-        sink.transport.abort()
+    async def _pass_on(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        silence: asyncio.Event | None,
+        *,
+        asked: bool = False,
+    ) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                if silence is not None and silence.is_set():
+                    continue
+                if asked:
+                    self._asked(data)
+                else:
+                    await self._answers.wait()
+                sink.write(data)
+                await sink.drain()
+        if silence is None or not silence.is_set():  # nor is a goodbye heard through silence
+            sink.transport.abort()
