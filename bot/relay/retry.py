@@ -4,7 +4,7 @@
     Busy                      again after what the server said, or 1, 2, 4 … 60 s; parked after a day
       NoAgentOnline, OmnichannelOff    at most 20 s between looks; parked after a week
       PairLimited                      1, 4, 16 … 600 s
-      Doubtful                         at least 10 s, in which a status may settle it
+      Doubtful                         at least 5 s, in which a status may settle it
     Unsure                    confirm after 30 s; unsure once more: park, a person decides
     anything else (a bug)     confirm after 10, 20, 40, 60, 60 s; then park, so that the neighbours go on
 
@@ -27,7 +27,7 @@ LONGEST_BELIEVED = 3600.0
 """A server that asks for more than this is asked again after this."""
 TRIES_AT_LEAST = 10
 """An entry is not old before it was tried this often: it may have waited behind others, or for the bot to start."""
-DOUBT = 10.0
+DOUBT = 5.0
 """Seconds. WhatsApp tells of a message that it took within one or two."""
 BUG_PAUSES = (10.0, 20.0, 40.0, 60.0, 60.0)
 
