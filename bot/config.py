@@ -210,7 +210,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     table: dict[str, Any] = {}
     if path is not None:
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             raise ConfigError(f"There is no file {path}. Copy config.example.toml to {path} and fill it in.") from None
         except (OSError, UnicodeDecodeError) as error:

@@ -104,6 +104,8 @@ async def download(
                 if response.status != 200:
                     refused = 400 <= response.status < 500 and response.status not in (408, 425, 429)
                     raise (NotAllowed if refused else Trouble)(f"HTTP {response.status}")
+                if response.content_type == "text/html" and file.mime_type and "html" not in file.mime_type:
+                    raise Trouble("a page came instead of the file")  # of a proxy: maintenance, or its own login
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     yield chunk
                 return

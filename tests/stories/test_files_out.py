@@ -294,6 +294,16 @@ async def test_a_file_that_was_deleted_meanwhile_is_told() -> None:
         assert "“pic.png” is not in Rocket.Chat any more" in notice["msg"]
 
 
+async def test_a_page_that_comes_instead_of_the_file_is_not_sent_to_the_customer() -> None:
+    async with staged() as stage:
+        room = await talking(stage)
+        page = {"Content-Type": "text/html; charset=utf-8"}
+        stage.rc.levers.add("file-upload", status=200, body=b"<html>Log in</html>", headers=page)
+        await stage.rc.upload(stage.agent, room, "pic.png", "image/png", PNG, text="look")
+        [picture] = await arrived(stage, 1)
+        assert content(stage, picture) == PNG
+
+
 async def test_a_bucket_without_encryption_is_not_followed() -> None:
     async with staged() as stage:
         room = await talking(stage)

@@ -61,6 +61,10 @@ def test_a_mistake_is_named_with_its_mend(tmp_path: Path, change: tuple[str, str
     assert says in str(caught.value)
 
 
+def test_the_mark_that_some_editors_put_in_front_is_no_part_of_the_file(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "\ufeff" + GOOD), {}).rocketchat.url == "https://chat.example"
+
+
 def test_a_missing_file_says_where_the_example_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"Copy config\.example\.toml"):
         load(tmp_path / "nothing.toml", {})
