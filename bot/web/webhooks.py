@@ -16,6 +16,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TypeVar
 
 from aiohttp import web
@@ -37,6 +38,9 @@ T = TypeVar("T")
 _DAY = 86400.0
 _PATIENCE = 4.0
 """Seconds; 360Dialog waits for five."""
+_LATE, _GATHER, _AGAIN = 5.0, 3.0, 600.0
+"""Seconds. For so long after the bot was away, a message that is that late waits a little for what was written before
+it: 360Dialog sends again what it kept all at once, and in any order (Meta: whatsapp/throughput)."""
 LARGEST = 4 * 1024 * 1024
 """Bytes. Meta's webhooks hold up to 3 MB."""
 
@@ -53,6 +57,8 @@ class Webhooks:
         self._days = days
         self._path = f"/api/apps/private/{app_id}/{{key}}/incoming"
         self._patience = TimeLimit(_PATIENCE)
+        self._away = clock.now()
+        """When a webhook was last not taken."""
         self.closing = False
 
     def routes(self) -> list[web.RouteDef]:
@@ -78,12 +84,17 @@ class Webhooks:
         found = entries(body, number.id, self._clock.now())
         if number.disconnected_at and self._clock.now() - number.disconnected_at > self._days * _DAY:
             found = self._let_go(number, found)
-        await self._in_time(self._journal.append(*found))
+        await self._in_time(self._journal.append(*map(self._gathered, found)))
         if log.isEnabledFor(logging.DEBUG):
             for entry in found:
                 with about(entry.key):
                     log.debug("stored %s", entry.kind)
         return web.Response(text="ok")
+
+    def _gathered(self, entry: Entry) -> Entry:
+        now = self._clock.now()
+        late = entry.kind == "wa.message" and now - entry.at_ms / 1000 > _LATE
+        return replace(entry, rest=_GATHER) if late and now - self._away < _AGAIN else entry
 
     def _let_go(self, number: Number, found: list[Entry]) -> list[Entry]:
         """What is stored instead: at most that it happened, once a week."""
@@ -98,6 +109,7 @@ class Webhooks:
         try:
             return await self._patience.keep(storing)
         except (TimeoutError, ConfigError) as error:
+            self._away = self._clock.now()
             why = str(error) or type(error).__name__
             log.error("a webhook cannot be stored, 360Dialog will send it again: %s", why)
             raise web.HTTPServiceUnavailable from None

@@ -13,12 +13,13 @@
 | forced logout (password) | logs in again by itself, nothing lost | rocketchat |
 | token revoked (fixed) | `/readyz` says away; everything waits until the token is replaced | rocketchat |
 | 360Dialog answers 429, 400 rate limit, 503 | sent once, in order | whatsapp |
-| 360Dialog fails (5xx) after it took the message | its status is waited for 10 s, sent once | whatsapp |
+| 360Dialog fails (5xx) after it took the message | its status is waited for 5 s, sent once | whatsapp |
 | 360Dialog answers 500, 502 or 504 with a page | unknown: told to the agent, never sent twice | whatsapp |
 | time-out after it accepted | settled by the status; without one told as unknown, and settled even later | whatsapp |
 | status before the answer | known, once | whatsapp |
 | API key revoked | agent and setup channel told what to do; Retry delivers with the new key | whatsapp |
 | pair rate limit | only that customer waits | whatsapp |
+| 360Dialog sends again, in any order, what the bot did not take | shown in the order it was written | whatsapp |
 | webhook delivered again for days | shown once, also after a restart | whatsapp |
 | disk full | webhooks get 503 and come again, the log says so; it goes on by itself | machine |
 | asked to stop while the disk is full | it stops within 30 s; nothing lost, nothing doubled | machine |

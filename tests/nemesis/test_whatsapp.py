@@ -176,6 +176,22 @@ async def test_a_customer_who_gets_too_much_at_once_waits_alone() -> None:
         assert received(stage) == ["one", "two", "three"]
 
 
+async def test_what_comes_again_after_an_outage_is_shown_in_the_order_in_which_it_was_written() -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage, 1)
+        other = stage.wa.customer("+491700000002", name="Other")
+        await stage.stop()
+        written = int(stage.wa.now()) - 60
+        bodies = [webhooks.text(stage.number, stage.customer, f"word {n}", written + n) for n in range(6)]
+        await stage.start(FastClock(1))
+        for n in (3, 0, 5, 1, 4, 2):
+            assert await stage.wa.deliver(stage.number, bodies[n]) == [200]
+            await other.write(stage.number, f"other {n}")  # the bot has time to show what it has
+            await stage.agent_reads(f"other {n}", other)
+        await stage.agent_reads("word 5")
+        assert stage.from_customer(room) == ["hi", *(f"word {n}" for n in range(6))]
+
+
 async def test_a_webhook_that_comes_again_for_days_is_shown_once() -> None:
     async with staged(start=False) as stage:
         room = await talking(stage, 1)
