@@ -53,6 +53,7 @@ _SESSION = {
     "search_path": SCHEMA,
     "client_encoding": "UTF8",
     "default_transaction_isolation": "read committed",  # each statement sees what others have committed meanwhile
+    "synchronous_commit": "on",  # what is acknowledged is on the disk, whatever the database has as its own
     "statement_timeout": "15s",
     "lock_timeout": "5s",
     # Within a transaction nothing but the database is waited for: a bot that says nothing is frozen, and others wait.

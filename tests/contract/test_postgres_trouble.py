@@ -197,6 +197,16 @@ async def test_who_waits_for_a_conversation_holds_no_count_that_others_wait_for(
     assert await appending == 1
 
 
+async def test_a_database_that_confirms_before_it_has_stored_is_told_not_to(
+    url: str, tmp_path: Path, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """PostgreSQL: runtime-config-wal, synchronous_commit. Off, a crash of the server loses what was acknowledged."""
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    async with bot_on(url, tmp_path / "secret.key") as bot:
+        assert [row[0] for row in await bot.database.fetch("SHOW synchronous_commit")] == ["on"]
+
+
 async def test_a_server_that_isolates_transactions_more_leaves_nothing_lying(
     url: str, tmp_path: Path, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
