@@ -41,6 +41,8 @@ _PATIENCE = 4.0
 _LATE, _GATHER, _AGAIN = 5.0, 3.0, 600.0
 """Seconds. For so long after the bot was away, a message that is that late waits a little for what was written before
 it: 360Dialog sends again what it kept all at once, and in any order (Meta: whatsapp/throughput)."""
+_KEPT = 7 * _DAY
+"""For so long 360Dialog keeps what was not taken; what claims to be older is late for another reason."""
 LARGEST = 4 * 1024 * 1024
 """Bytes. Meta's webhooks hold up to 3 MB."""
 
@@ -93,8 +95,9 @@ class Webhooks:
 
     def _gathered(self, entry: Entry) -> Entry:
         now = self._clock.now()
-        late = entry.kind == "wa.message" and now - entry.at_ms / 1000 > _LATE
-        return replace(entry, rest=_GATHER) if late and now - self._away < _AGAIN else entry
+        if now - self._away > _AGAIN or entry.kind != "wa.message":
+            return entry
+        return replace(entry, rest=_GATHER) if _LATE < now - entry.at_ms / 1000 < _KEPT else entry
 
     def _let_go(self, number: Number, found: list[Entry]) -> list[Entry]:
         """What is stored instead: at most that it happened, once a week."""
