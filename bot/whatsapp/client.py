@@ -94,6 +94,10 @@ class Dialog360:
                 self._paces.refused(api_key, error)
             if isinstance(error, Trouble) and (answer.status >= 500 or answer.status == 408):
                 error = _doubtful(error)
+            if isinstance(error, NotFound):  # the address itself: nothing was asked for that could have been deleted
+                refused = InvalidRequest(error.said)
+                refused.values.update(error.values)
+                raise refused
             raise error
         contact = obj(next(iter(items(obj(answer.json).get("contacts"))), None))
         return Sent(Wamid(wamid), text(contact.get("wa_id")) or text(contact.get("user_id")))

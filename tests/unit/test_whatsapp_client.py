@@ -167,6 +167,7 @@ async def test_a_connection_that_dies_between_two_sends_is_unsure_rather_than_se
         (http("500 Oops", '{"error":{"code":131000,"message":"m"}}'), Doubtful),
         (http("400 Bad Request", '{"error":{"code":2,"message":"m"}}'), Trouble),
         (http("403 No", '{"error":"cut', 900), NumberBlocked),
+        (http("404 Not Found", "<html>nothing here</html>"), InvalidRequest),
         (http("302 Found", ""), Trouble),
     ],
 )
