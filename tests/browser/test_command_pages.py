@@ -112,7 +112,7 @@ async def test_a_file_that_is_too_large_leaves_the_form_with_what_was_filled_in_
     await page.click("button.first")
 
     await page.wait_for_selector("[role=alert]")
-    assert "Choose a smaller file" in await page.inner_text("[role=alert]")
+    assert "The file is larger than 16 MB" in await page.inner_text("[role=alert]")
     assert await page.evaluate("document.activeElement.getAttribute('role')") == "alert"
     assert await page.input_value("#recipients") == stage.customer.phone
     assert await page.is_visible("#body_1")
