@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,17 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _sendable(value: SecretStr) -> SecretStr:
+    """What goes into a header: a token that was copied with a line break is refused by every server."""
+    text = value.get_secret_value()
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("must not contain line breaks or letters with accents: copy it again")
+    return value
+
+
+_MEDIA_TYPE = re.compile(r"\*|(?:\*|[A-Za-z0-9][A-Za-z0-9.+-]*)/(?:\*|[A-Za-z0-9][A-Za-z0-9.+-]*)")
+
+
 class RocketChat(_Section):
     url: str
     user_id: str = ""
@@ -55,6 +67,7 @@ class RocketChat(_Section):
 
     _lists = field_validator("setup_members", "command_roles", mode="before")(_names)
     _url = field_validator("url")(_address)
+    _token = field_validator("auth_token")(_sendable)
 
     @field_validator("setup_channel")
     @classmethod
@@ -91,6 +104,7 @@ class Server(_Section):
     trusted_proxies: Annotated[list[str], NoDecode] = ["127.0.0.0/8", "::1"]
 
     _proxies = field_validator("trusted_proxies", mode="before")(_names)
+    _tokens = field_validator("api_token", "metrics_token")(_sendable)
 
     @field_validator("metrics_token")
     @classmethod
@@ -148,6 +162,14 @@ class App(_Section):
     allow_list_options: bool = True
     list_button_label: str = Field(default="Show Options", min_length=1, max_length=20)
     preferred_language: str = "en"
+
+    @field_validator("accepted_media_types")
+    @classmethod
+    def _types(cls, value: str) -> str:
+        for one in value.split(","):
+            if one.strip() and not _MEDIA_TYPE.fullmatch(one.partition(";")[0].strip()):
+                raise ValueError("must be types with commas, such as image/* or application/pdf; empty for all")
+        return value
 
 
 class Storage(_Section):

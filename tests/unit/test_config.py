@@ -52,6 +52,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         (("https://bot.example", "http://bot.example"), "360Dialog delivers to no other"),
         (("https://bot.example", "https://bot.example:8443"), "360Dialog delivers to no other"),
         (("https://bot.example", "https://my_bot.example"), "360Dialog delivers to no other"),
+        (('"token"', '"tok\\nen"'), "[rocketchat] auth_token: must not contain line breaks"),
+        (("[server]", '[app]\naccepted_media_types = "image/*, pdf"\n[server]'), "such as image/* or application/pdf"),
     ],
 )
 def test_a_mistake_is_named_with_its_mend(tmp_path: Path, change: tuple[str, str], says: str) -> None:
