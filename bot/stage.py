@@ -305,6 +305,9 @@ api_token = "{settings.server.api_token.get_secret_value()}"
 data_dir = "{settings.storage.data_dir}"
 database_url = "{settings.storage.database_url.get_secret_value()}"
 secret_key_file = "{settings.storage.key_file}"
+
+[log]
+level = "{settings.log.level}"
 """
 
 

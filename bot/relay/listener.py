@@ -22,6 +22,7 @@ from bot.relay.afterwards import Afterwards
 from bot.relay.conversations import Conversations
 from bot.relay.notices import SETUP, notice
 from bot.relay.together import together
+from bot.relay.unannounced import LATE, Unannounced
 from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Listener:
         self._introduced = introduced
         """Set once `bot_username` knows. Before, the bot's own reactions would be taken for an agent's."""
         self._afterwards = Afterwards(bot_username)
+        self._unannounced = Unannounced(journal, workspace)
         self._setup_room = setup_room
         self._form_rooms = form_rooms
         """Rooms in which somebody has a form open: their answers must survive a gap too."""
@@ -118,6 +120,8 @@ class Listener:
             while len(heard) < _BATCH and not self._queue.empty():
                 heard.append(self._queue.get_nowait())
             entries = [entry for one in heard for entry in await self._entries(one)]
+            before = await self._unannounced.before(entries)
+            entries = [*self._missed(before, self._newest - LATE), *entries]
             if entries:
                 await self._journal.append(*entries)
                 await self._afterwards.note(self._journal, entries)

@@ -16,7 +16,9 @@ import asyncio
 import json
 import sys
 import time
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -30,6 +32,8 @@ from tests.bench.load import status_body
 _HOP = {"host", "connection", "transfer-encoding", "content-length", "content-encoding", "upgrade"}
 _AT_ONCE = 64
 """Status webhooks that are under way."""
+_LATEST = 200
+"""Messages of a room that can be asked for."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -41,6 +45,8 @@ class Instant:
         """What the simulators last said to a request: path → answer."""
         self._written: dict[str, dict[str, Any]] = {}
         """Room → the frame with which an agent's message came, before anybody set a mark on it."""
+        self._latest: defaultdict[str, deque[tuple[int, dict[str, Any]]]] = defaultdict(lambda: deque(maxlen=_LATEST))
+        """Room → what agents wrote in it, as REST says it."""
         self._sockets: set[web.WebSocketResponse] = set()
         self._hook: dict[str, Any] = {}
         self._begun = self._statuses = False
@@ -58,6 +64,7 @@ class Instant:
             app.router.add_get("/websocket", self._socket)
             app.router.add_post("/api/v1/livechat/message", self._or_pass("rocketchat", self._post))
             app.router.add_get("/api/v1/chat.getMessage", self._or_pass("rocketchat", self._look))
+            app.router.add_get("/api/v1/chat.syncMessages", self._or_pass("rocketchat", self._sync))
             app.router.add_post("/api/v1/chat.react", self._or_pass("rocketchat", self._react))
         else:
             app.router.add_post("/messages", self._or_pass("dialog360", self._send))
@@ -76,6 +83,13 @@ class Instant:
     async def _look(self, request: web.Request) -> web.Response:
         room, id = next(iter(self._written)), request.query["msgId"]
         return _said({"message": {**_message(self._written[room]), "_id": id}, "success": True})
+
+    async def _sync(self, request: web.Request) -> web.Response:
+        """Newest first (8.3 server/publications/messages.ts)."""
+        since = datetime.fromisoformat(request.query["lastUpdate"]).timestamp() * 1000
+        latest = self._latest[request.query["roomId"]]
+        updated = [message for at, message in reversed(latest) if at > since]
+        return _said({"result": {"updated": updated, "deleted": []}, "success": True})
 
     async def _react(self, _: web.Request) -> web.Response:
         self.counts["marks"] += 1
@@ -120,6 +134,8 @@ class Instant:
                 _id=f"bench{next(self._turn):012}", msg=f"Answer {number}: yes, of course we do.",
                 ts={"$date": now}, _updatedAt={"$date": now},
             )  # fmt: skip
+            message, moment = _message(frame), datetime.fromtimestamp(now / 1000, UTC).isoformat()
+            self._latest[message["rid"]].append((now, {**message, "ts": moment, "_updatedAt": moment}))
             await socket.send_str(json.dumps(frame))
         return web.Response(text="ok")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from statistics import median
 
+from bot.config import Log
 from bot.stage import Stage, staged
 from tests.bench.environment import pywa_python
 from tests.bench.machine import Server, Shot, on_core, served, shoot
@@ -35,7 +35,9 @@ async def bot_alone(around: Around = _nothing_between) -> AsyncIterator[tuple[St
         async with staged(start=False, messages_per_second=100_000) as stage, around(stage):
             stage.wa.limits.mps = stage.wa.limits.pair_burst = 0
             stage.wa.window_errors = "off"
-            os.environ["WA360D_LOG__LEVEL"] = "ERROR"  # a line for every try, while Rocket.Chat is away, is no news
+            # A line for every try, while Rocket.Chat is away, is no news.
+            quiet = stage.settings.model_copy(update={"log": Log(level="ERROR")})
+            stage.settings = stage.program.settings = quiet
             with on_core(bot=True):
                 await stage.start_process()
             await stage.connect()

@@ -9,6 +9,7 @@
 | websocket silently dead | given up after 40 s without a sign of life, caught up | rocketchat |
 | Rocket.Chat says how long to wait | it is not asked before, and nothing overtakes | rocketchat |
 | Rocket.Chat away under traffic | what comes in waits on the disk; memory holds what is being worked on | rocketchat |
+| a link's preview holds an agent's message back | what was written after it does not overtake it | rocketchat |
 | events lost while the socket lives | found by the periodic catch-up | rocketchat |
 | forced logout (password) | logs in again by itself, nothing lost | rocketchat |
 | token revoked (fixed) | `/readyz` says away; everything waits until the token is replaced | rocketchat |

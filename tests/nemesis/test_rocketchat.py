@@ -95,6 +95,39 @@ async def test_events_that_a_bus_drops_are_found_without_a_reconnect() -> None:
         assert [one.text for one in stage.customer.received] == ["nobody heard this"]
 
 
+async def test_a_message_whose_preview_is_still_being_fetched_is_not_overtaken() -> None:
+    """Rocket.Chat announces it only after that (8.3 app/oembed), so the agent's next words are heard first."""
+    async with staged(start=False) as stage:
+        room = await talking(stage, FastClock(1))
+        stage.rc.core.messages.preview_delay = 0.5
+        for number in range(3):
+            await stage.agent_writes(room, f"look {number}: https://example.org/{number}")
+            await stage.agent_writes(room, f"and say {number}")
+
+        await stage.customer_reads("and say 2")
+        texts = [
+            text
+            for number in range(3)
+            for text in (f"look {number}: https://example.org/{number}", f"and say {number}")
+        ]
+        assert [str(message.text) for message in stage.customer.received] == texts
+
+
+async def test_where_earlier_messages_cannot_be_asked_for_what_is_heard_goes_on() -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage, FastClock(1))
+        stage.rc.levers.add("chat.syncMessages", times=-1, status=503)
+        for number in range(3):
+            await stage.agent_writes(room, f"word {number}")
+
+        await stage.customer_reads("word 2")
+        assert [str(message.text) for message in stage.customer.received] == [f"word {number}" for number in range(3)]
+        assert (
+            len([call for call in stage.rc.calls if call.path.endswith("chat.syncMessages") and call.status == 503])
+            == 1
+        )
+
+
 async def test_a_bot_that_is_logged_out_logs_in_again_and_loses_nothing() -> None:
     async with staged(start=False) as stage:
         room = await talking(stage, FastClock(speed=10))
