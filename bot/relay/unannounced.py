@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 LATE = 12.0
 """Seconds before a message in which another one may have been written that is announced after it."""
-_OVERLAP = 3.0
+_OVERLAP = 2.0
 """Seconds that are read again: a message gets its moment a little before others can read it."""
 _PATIENCE = 2.0
 """Seconds; everything that is heard waits for this."""
