@@ -30,7 +30,7 @@ Watch = Callable[[int, float], None]
 
 _LITTLE = 64 * 1024
 _LARGEST = 512
-"""Operations in one commit, if one turn of the loop asks for no more: bounds how long the first waits for the last."""
+"""Operations in one commit: bounds how long the first of them waits for the last."""
 
 
 _ALONE = object()
@@ -65,9 +65,7 @@ class GroupCommit:
         self._db = db
         self._watch = watch
         self._path = path
-        self._asked: list[_Wish] = []
-        """In this turn of the event loop."""
-        self._wishes: SimpleQueue[list[_Wish] | None] = SimpleQueue()
+        self._wishes: SimpleQueue[_Wish | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._open = True
@@ -92,22 +90,13 @@ class GroupCommit:
         if not self._open:
             raise StorageError(f"{self._path} is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._asked:
-            self._loop.call_soon(self._hand_over)
-        self._asked.append(_Wish(operation, item, future, then))
+        self._wishes.put(_Wish(operation, item, future, then))
         return future
-
-    def _hand_over(self) -> None:
-        """Once in a turn of the loop: a thread that the first wish of a turn wakes would commit that one alone."""
-        asked, self._asked = self._asked, []
-        if asked:
-            self._wishes.put(asked)
 
     async def close(self) -> None:
         """Commits what was asked for before, then closes."""
         if self._open:
             self._open = False
-            self._hand_over()
             self._wishes.put(None)
             await asyncio.to_thread(self._thread.join)
             await asyncio.sleep(0)  # what the thread handed to the loop last
@@ -115,14 +104,14 @@ class GroupCommit:
     def _run(self) -> None:
         going = True
         while going:
-            batch: list[_Wish] = []
-            wishes = self._wishes.get()
-            while wishes is not None:
-                batch += wishes
-                if len(batch) >= _LARGEST or self._wishes.empty():
+            batch = []
+            wish = self._wishes.get()
+            while wish is not None:
+                batch.append(wish)
+                if len(batch) == _LARGEST or self._wishes.empty():
                     break
-                wishes = self._wishes.get()
-            going = wishes is not None
+                wish = self._wishes.get()
+            going = wish is not None
             if batch:
                 began = time.perf_counter()
                 self._commit(batch)
