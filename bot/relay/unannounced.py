@@ -42,17 +42,20 @@ class Unannounced:
         self._journal = journal
         self._workspace = workspace
         self._heard: OrderedDict[str, None] = OrderedDict()
-        """Keys: a message is announced again with every reaction on it."""
+        """Keys of what is known: a message is announced again with every reaction on it."""
         self._read: OrderedDict[RoomId, float] = OrderedDict()
         """Until which moment of the server a room is known."""
         self._rest = 0.0
 
     async def before(self, entries: Iterable[Entry]) -> list[Json]:
-        """Messages that may stand before what was just heard in their rooms, that included. Never raises BotError."""
+        """What is news in the rooms of what was just heard, that included: of one millisecond, the server knows the
+        order. Never raises BotError."""
         firsts: dict[RoomId, float] = {}
+        now: set[str] = set()
         for entry in entries:
             if entry.kind == "rc.message" and entry.key not in self._heard:
                 _remember(self._heard, entry.key, None)
+                now.add(entry.key)
                 room, at = RoomId(str(entry.body["message"]["rid"])), entry.at_ms / 1000
                 firsts[room] = min(firsts.get(room, at), at)
         found: list[Json] = []
@@ -68,9 +71,10 @@ class Unannounced:
                 messages = await self._workspace.messages_since(room, since)
             except Refused:
                 return  # this room alone
-            found.extend(messages)
             for one in messages:
-                _remember(self._heard, f"rc:{one.get('_id')}", None)
+                if (key := f"rc:{one.get('_id')}") in now or key not in self._heard:
+                    found.append(one)
+                    _remember(self._heard, key, None)
             _remember(self._read, room, max([firsts[room], *map(changed_at, messages)]))
 
         try:
