@@ -122,7 +122,8 @@ async def agent(town: Town, talk: Talk) -> None:
         if chance.random() < 0.15:
             await town.stage.rc.upload(town.stage.agent, talk.room, f"{label}.pdf", "application/pdf", PDF)
         else:
-            await town.stage.agent_writes(talk.room, f"{label} is the answer")
+            link = f": https://example.org/{label}" if chance.random() < 0.2 else ""
+            await town.stage.agent_writes(talk.room, f"{label} is the answer{link}")
         await town.rest(chance)
 
 

@@ -35,6 +35,8 @@ from tests.crash.settling import settle
 from tests.postgres import server
 
 _LONGEST_LIFE = 3.0
+_PREVIEW = 1.0
+"""Seconds that Rocket.Chat holds back a message with a link, so that later ones are heard first."""
 _RATE = {"meta": {"success": False, "http_code": 400, "developer_message": "You have exceeded the endpoint rate limit"}}
 _BUSY = {"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130429}}
 _NO = {"error": {"message": f"(#131009) {REFUSED}", "type": "OAuthException", "code": 131009}}
@@ -112,6 +114,7 @@ async def crash_stage(replicas: int, confirm_after: float) -> AsyncIterator[tupl
             staged(start=False, public_url=public_url, database_url=database_url, api_token=API_TOKEN)
         )
         stage.wa.limits.mps = stage.wa.limits.pair_burst = stage.wa.limits.uploads = stage.wa.limits.media_errors = 0
+        stage.rc.core.messages.preview_delay = _PREVIEW
         settings = [stage.settings if n == 0 else another(stage.settings, n) for n in range(replicas)]
         bots = [Lives(one, stage.http, confirm_after) for one in settings]
         for bot in bots:
