@@ -105,7 +105,7 @@ async def customer_writes(stage: Stage, talk: Talk, kind: str = "text") -> None:
         parts: dict[str, Any] = {kind: wa.media.announce(file, wa.now()) | more}
         message = who.compose(stage.number, type=kind, **parts)
     body = wa.webhook_body(stage.number, [message])
-    while 200 not in await wa.deliver(stage.number, body, times=2, concurrently=True):  # noqa: ASYNC110
+    while 200 not in await wa.deliver(stage.number, body, times=2, concurrently=True):  # noqa: ASYNC110 - it is the question itself
         await asyncio.sleep(_REDELIVERY)  # nobody is there to be waited for
     talk.wrote.append(label)
 

@@ -10,12 +10,12 @@ import shutil
 import stat
 import tarfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from bot.__main__ import main
 from bot.config import Storage
 from bot.stage import Stage, config_text, staged
 from bot.storage.backup import KEY, MANIFEST, backup
@@ -23,7 +23,7 @@ from bot.storage.files import FolderLock, StorageError
 from bot.storage.inspection import REGISTRY
 from bot.storage.journal_sqlite import FILE
 from bot.storage.restore import restore
-from tests.kept_logging import logging_kept
+from tests.typed import typed
 
 
 @pytest.fixture
@@ -128,11 +128,7 @@ async def test_the_command_line_backs_up_beside_the_bot_and_refuses_to_restore_o
         config = tmp_path / "config.toml"
         config.write_text(config_text(stage.settings), encoding="utf-8")
 
-        async def run(*arguments: str) -> tuple[int, str]:
-            with logging_kept():
-                code = await asyncio.to_thread(main, [arguments[0], "--config", str(config), *arguments[1:]])
-            told = capsys.readouterr()
-            return code, told.out + told.err
+        run = partial(typed, config, capsys)
 
         code, told = await run("backup", str(target))
         assert code == 0 and "keep the file as safe as the machine itself" in told

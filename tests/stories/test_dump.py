@@ -4,16 +4,16 @@ twice."""
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bot.__main__ import main
 from bot.stage import Stage, config_text, staged
 from bot.storage.files import StorageError
 from bot.storage.restore_shared import restore_shared
-from tests.kept_logging import logging_kept
 from tests.postgres import server
+from tests.typed import typed
 
 
 def texts(stage: Stage) -> list[str]:
@@ -75,11 +75,7 @@ async def test_from_the_command_line_a_dump_of_stopped_bots_goes_on_where_it_sto
         config = tmp_path / "config.toml"
         config.write_text(config_text(stage.settings), encoding="utf-8")
 
-        async def run(*arguments: str) -> tuple[int, str]:
-            with logging_kept():
-                code = await asyncio.to_thread(main, [arguments[0], "--config", str(config), *arguments[1:]])
-            told = capsys.readouterr()
-            return code, told.out + told.err
+        run = partial(typed, config, capsys)
 
         code, told = await run("dead")
         assert code == 2 and "python -m bot restore --unchanged" in told

@@ -112,7 +112,8 @@ def test_the_folders_of_a_restore_are_those_that_the_bot_uses() -> None:
     volume = compose["services"]["bot"]["volumes"][0].partition(":")[0]
 
     assert f"docker volume rm {compose['name']}_{volume} " in readme
-    assert re.search(r"install -d -m 0700 -o (\d+) backups", readme)[1] in text("Dockerfile")  # type: ignore[index]
+    owner = re.search(r"install -d -m 0700 -o (\d+) backups", readme)
+    assert owner is not None and owner[1] in text("Dockerfile")
     folders = set(re.findall(r"WA360D_STORAGE__DATA_DIR=(\S+)", readme + unit))
     assert folders == {"/var/lib/whatsapp-bot"}
     assert "install -d -m 0700 -o whatsapp-bot -g whatsapp-bot /var/lib/whatsapp-bot\n" in readme
