@@ -80,14 +80,12 @@ def error_of(status: int, body: object, *, reset_in: float | None = None, option
     """The error that an answer stands for. `body` is the parsed JSON, or None when it was none.
 
     `reset_in`: seconds until the rate limit's window ends, as the headers tell. `optional`: the route need not exist
-    on every version, so a bare 404 says so; elsewhere a 404 that is not Rocket.Chat's own comes from a proxy whose
-    server is away.
+    on every version, so a bare 404 says so. Elsewhere what is not Rocket.Chat's own comes from a proxy whose server is
+    away, a firewall or a login page in front of it: nothing was refused, and no login has ended.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, Mapping) or not ("success" in body or body.get("status") == "error"):
         if status == 429:
             return RateLimited(f"HTTP {status}", reset_in)
-        if status in (401, 403):
-            return _by_status(status)(f"HTTP {status}")
         return NotFound(f"HTTP {status}") if status == 404 and optional else Trouble(f"HTTP {status}")
     said = next((value for name in ("error", "reason", "message") if isinstance(value := body.get(name), str)), "")
     said = said or f"HTTP {status}"

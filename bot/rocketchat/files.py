@@ -72,7 +72,7 @@ async def upload(
 
 
 def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError:
-    """403 without a reason stands for everything about visitor and room."""
+    """403 without an id stands for everything about visitor and room."""
     found = next((_REFUSALS[id] for id in ids(answer) if id in _REFUSALS), "") if isinstance(answer, dict) else ""
     if status == 413:
         found = "file.too_large_in_rocketchat"
@@ -97,6 +97,8 @@ async def download(
                 if response.status in (301, 302, 303, 307, 308):
                     address = _elsewhere(address, response.headers.get("Location", ""), file)
                     continue
+                if 400 <= response.status < 500 and response.content_type == "text/html":
+                    raise Trouble(f"HTTP {response.status} with a page")  # Rocket.Chat refuses without a body
                 if response.status in (401, 403):
                     raise NotAllowed("Rocket.Chat does not give the file out")
                 if response.status in (404, 410):

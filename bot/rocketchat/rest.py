@@ -165,7 +165,7 @@ def _as_bot_error(error: Exception) -> BotError:
         case BotError():
             return error
         case RocketApiException() | RocketBadStatusCodeException():
-            return error_of(error.status_code, error.response_json, optional=True)
+            return error_of(error.status_code, error.response_json)
         case requests.ConnectionError():
             return Unreachable(type(error).__name__)
     # requests.Timeout, a redirect, an answer that is no JSON and was taken for one by the package

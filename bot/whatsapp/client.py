@@ -133,7 +133,7 @@ class Dialog360:
                     raise FileRefused("file.unsafe_address", "the address of the file leads elsewhere")
                 if response.status >= 300:
                     said = (await _bounded(response.content)).decode("utf-8", "replace").replace(api_key, "…")
-                    raise from_answer(response.status, said, response.headers.get("Retry-After"))
+                    raise from_answer(response.status, said, response.headers.get("Retry-After"), optional=True)
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     yield chunk
         except (ClientConnectorError, ConnectionTimeoutError, InvalidURL) as error:
@@ -208,7 +208,7 @@ class Dialog360:
         try:
             answer = await self._call(method, path, api_key, body=body, params=params)
             if answer.status >= 300 or (method == "GET" and answer.json is None):
-                raise answer.error()
+                raise answer.error(optional=method == "GET")
         except Unsure as unsure:
             raise Trouble(unsure.said) from None
         return obj(answer.json)
@@ -246,7 +246,7 @@ class Dialog360:
         except (ClientError, TimeoutError, OSError) as error:
             if status < 300:
                 raise Unsure(type(error).__name__) from None
-            content = b""  # the status alone says enough
+            content = b""  # the status alone has to do
         return _Answer(status, _json(content), content.decode("utf-8", "replace").replace(api_key, "…"), retry_after)
 
 
@@ -259,8 +259,8 @@ class _Answer:
     said: str
     retry_after: str | None
 
-    def error(self) -> BotError:
-        return from_answer(self.status, self.said, self.retry_after)
+    def error(self, *, optional: bool = False) -> BotError:
+        return from_answer(self.status, self.said, self.retry_after, optional=optional)
 
 
 _fits: type[WhatsApp] = Dialog360

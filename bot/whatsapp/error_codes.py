@@ -1,7 +1,7 @@
 """What an error of WhatsApp or 360Dialog means for us: codes and answers → classes of `bot.errors`.
 
-Codes: Meta: whatsapp/support/error-codes. Answers that are no success come in four shapes, and as HTML or nothing from
-a proxy in between:
+Codes: Meta: whatsapp/support/error-codes. Answers that are no success come in four shapes, perhaps as a sentence of
+360Dialog's alone, and as HTML, other words or nothing from a proxy, firewall or login page in between:
 
     {"meta": {"success": false, "http_code": 401, "developer_message": "Invalid api_key", "details": […]}}   360Dialog
     {"error": "…"}                                                                                           360Dialog
@@ -69,6 +69,8 @@ _RANGES = [(codes, error) for error, parts in CLASSES.items() for codes in parts
 
 _RATE = re.compile(r"rate.?limit|too many (requests|messages)", re.I)
 _UNPAID = re.compile(r"lack of payment|payment (issue|required|method)|unpaid", re.I)
+_OWN_WORDS = re.compile(r"api.?key|endpoint rate limit|lack of payment|has been disabled|endpoint is blocked", re.I)
+"""Of 360Dialog's sentences (docs.360dialog.com: error messages)."""
 _BLOCKED = re.compile(r"\b(blocked|disabled)\b", re.I)
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.I)
 _CODE_IN_FRONT = re.compile(r"^\(#\d+\)\s*")
@@ -81,17 +83,23 @@ def class_of(code: int) -> type[BotError] | None:
     return _EXACT.get(code) or next((error for codes, error in _RANGES if code in codes), None)
 
 
-def from_answer(status: int, body: str, retry_after: str | None = None) -> BotError:
+def from_answer(status: int, body: str, retry_after: str | None = None, *, optional: bool = False) -> BotError:
     """The error that an HTTP answer stands for; also for a 2xx whose body is no success, which leaves us unsure.
 
     A code of Meta's decides, then the words of 360Dialog's gateway, then the HTTP status. 500 and 504 without a reason
-    may come after the message was taken. `retry_after` is the header: seconds, or a date, which is ignored.
+    may come after the message was taken. A 4xx in nobody's shape is of something in front of 360Dialog, to which
+    nothing was handed over: Trouble. Of those, 401 without a page still means the key, and 413 the size.
+    `retry_after` is the header: seconds, or a date, which is ignored. `optional`: what is asked for need not exist, so
+    404 says so in whatever form; elsewhere only in 360Dialog's.
     """
-    code, said, transient = _read(body)
-    explained = code is not None or (bool(said) and not body.lstrip().startswith("<"))
+    code, said, transient, shaped = _read(body)
+    page = body.lstrip().startswith("<")
+    explained = code is not None or (bool(said) and not page)
+    own = shaped or bool(not page and _OWN_WORDS.search(said)) or (status == 401 and not page)
     wait = number(retry_after)
     after = min(wait, _LONGEST_WAIT) if wait is not None and wait > 0 else None
-    error = _judge(status, code, said, transient=transient)
+    foreign = 400 <= status < 500 and not own and status not in (413, 429) and not (status == 404 and optional)
+    error = Trouble if foreign else _judge(status, code, said, transient=transient)
     if status in (502, 503) and error is Trouble and body.strip() and not explained:
         error = Unsure  # a proxy in between gave up waiting, perhaps after the message was taken
     return _error(error, said or f"HTTP {status}", after)
@@ -135,23 +143,24 @@ def _error(cls: type[BotError], said: str, after: float | None = None) -> BotErr
     return error
 
 
-def _read(body: str) -> tuple[int | None, str, bool]:
-    """Code or None, the reason in the server's words, and whether the server calls it transient."""
+def _read(body: str) -> tuple[int | None, str, bool, bool]:
+    """Code or None, the reason in the server's words, whether the server calls it transient, and whether the body has
+    one of the four shapes."""
     try:
         answer = obj(json.loads(body))
     except (ValueError, RecursionError):
         title = _TITLE.search(body[:_HEAD_OF_PAGE])
-        return None, line(title.group(1) if title else "" if "<" in body else body, 200), False
+        return None, line(title.group(1) if title else "" if "<" in body else body, 200), False, False
     error = answer.get("error")
     if isinstance(error, dict):
         code = number(error.get("code"))
-        return int(code) if code is not None else None, _reason(error), error.get("is_transient") is True
+        return int(code) if code is not None else None, _reason(error), error.get("is_transient") is True, True
     if isinstance(answer.get("errors"), list):
         found = wire_errors(answer["errors"])
-        return found[0].code or None if found else None, words(found), False
+        return found[0].code or None if found else None, words(found), False, True
     meta = obj(answer.get("meta"))
     said = [text(error), line(meta.get("developer_message")), *map(line, items(meta.get("details")))]
-    return None, line(" ".join(filter(None, said))), False
+    return None, line(" ".join(filter(None, said))), False, "meta" in answer or "error" in answer
 
 
 def _reason(error: Mapping[str, Any]) -> str:

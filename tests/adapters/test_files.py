@@ -267,8 +267,8 @@ async def test_a_login_that_ended_is_renewed_for_an_upload(png: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (403, None, RoomClosed),
         (403, {"success": False, "error": "unauthorized"}, RoomClosed),
+        (403, "<html>Forbidden", Trouble),
         (413, "<html>Request Entity Too Large", FileRefused),
         (400, {"success": False, "reason": "error-type-not-allowed"}, FileRefused),
         (400, {"success": False, "error": "too large", "errorType": "error-file-too-large"}, FileRefused),
@@ -294,6 +294,20 @@ async def test_an_agent_s_file_is_opened_by_the_visitor_s_token_alone(png: Path)
             await everything(on.livechat.download(room, VisitorToken("another"), file))
         with pytest.raises(NotFound):
             await everything(on.livechat.download(room, TOKEN, FileRef("none", "a")))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_page_that_refuses_an_agent_s_file_is_not_rocketchats(status: int, png: Path) -> None:
+    """Its own refusals of a file have no body (8.3 `app/file-upload/server`)."""
+
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=status, text="<html>Forbidden", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", refuse)
+    async with serving(app) as url, aiohttp.ClientSession() as session:
+        with pytest.raises(Trouble):
+            await everything(files.download(session, url, ROOM, TOKEN, FileRef("f1", "a.png", "image/png")))
 
 
 def own_certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

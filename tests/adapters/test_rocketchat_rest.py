@@ -118,6 +118,9 @@ async def test_a_revoked_token_is_renewed_once_with_the_password() -> None:
 async def test_faults_of_the_network_are_busy_and_never_an_exception_of_the_package(stage: Stage) -> None:
     faults: list[dict[str, object]] = [
         {"status": 502, "body": "<html>"},
+        {"status": 401, "body": "<html>"},
+        {"status": 403, "body": "<html>"},
+        {"status": 404, "body": "<html>"},
         {"status": 200, "body": "<html>"},
         {"status": 200, "body": {"success": True}},
         {"status": 302, "headers": {"Location": "/api/v1/elsewhere"}},
@@ -130,6 +133,14 @@ async def test_faults_of_the_network_are_busy_and_never_an_exception_of_the_pack
     assert stage.asked("elsewhere") == 0
     with pytest.raises(Unreachable):
         await Admin(f"http://127.0.0.1:{unused_port()}", stage.credentials).me()
+
+
+async def test_a_page_of_a_proxy_does_not_say_that_a_channel_is_not_there(stage: Stage) -> None:
+    """Another would be made."""
+    stage.rc.levers.add("groups.info", status=404, body="404 page not found")
+    with pytest.raises(Trouble):
+        await stage.admin.private_channel_named(NAME)
+    assert await stage.admin.private_channel_named(NAME) is None
 
 
 async def test_an_answer_without_end_is_left(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@
 |---|---|---|
 | Rocket.Chat away for minutes | webhooks get 200, `/readyz` says away; then all is there, in order | rocketchat |
 | Rocket.Chat answers 429, 500, 502, HTML, nothing | delivered once, in order | rocketchat |
+| a proxy, firewall or login page in front of either answers 401, 403 or 404 | an outage: tried again, delivered once, \
+the agent told after three minutes | rocketchat, whatsapp |
 | its answer is lost after the effect | delivered once | stories/test_gaps |
 | websocket cut, messages in the gap | caught up exactly, nothing overtaken | stories/test_gaps |
 | websocket silently dead | given up after 40 s without a sign of life, caught up | rocketchat |

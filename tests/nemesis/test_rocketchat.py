@@ -69,6 +69,8 @@ async def test_a_workspace_that_is_away_for_minutes_gets_everything_in_order_aft
         (500, {"success": False, "error": "Internal server error"}),
         (502, PAGE),
         (503, ""),
+        (403, PAGE),
+        (401, PAGE),
         (200, PAGE),
         (200, "[]"),
         (200, {"success": True}),

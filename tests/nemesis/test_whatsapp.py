@@ -43,6 +43,9 @@ async def told(stage: Stage, room: str, text: str) -> dict[str, Any]:
         (400, RATE, {}),
         (503, {"error": {"message": "Service temporarily unavailable", "code": 131016}}, {}),
         (502, "", {}),
+        (403, PAGE, {}),
+        (401, PAGE, {}),
+        (404, "404 page not found", {}),
     ],
 )
 async def test_what_was_not_taken_is_sent_once_and_in_order(status: int, body: object, headers: dict[str, str]) -> None:

@@ -61,13 +61,23 @@ SLOW = "Error, too many requests. Please slow down. You must wait 42 seconds bef
         (404, None, Trouble),
         (400, None, Trouble),
         (200, [1], Trouble),
-        (403, None, NotAllowed),
+        (401, None, Trouble),
+        (403, None, Trouble),
+        (429, None, RateLimited),
     ],
 )
 def test_a_refusal_is_what_its_id_says_else_what_its_status_says(status: int, body: Any, kind: type[BotError]) -> None:
     if isinstance(body, dict):
         body = {"success": False, **body}
     assert type(error_of(status, body)) is kind
+
+
+@pytest.mark.parametrize(
+    "body", [{"message": "Forbidden"}, {"timestamp": "2026-01-01", "status": 403, "error": "Forbidden"}, {}]
+)
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_an_object_without_rocketchats_marks_is_of_something_in_front_of_it(status: int, body: dict[str, Any]) -> None:
+    assert type(error_of(status, body)) is Trouble
 
 
 def test_the_sentence_says_how_long_to_wait_and_the_header_helps_when_it_does_not() -> None:

@@ -166,8 +166,11 @@ async def test_a_connection_that_dies_between_two_sends_is_unsure_rather_than_se
         (http("502 Bad Gateway", ""), Doubtful),
         (http("500 Oops", '{"error":{"code":131000,"message":"m"}}'), Doubtful),
         (http("400 Bad Request", '{"error":{"code":2,"message":"m"}}'), Trouble),
-        (http("403 No", '{"error":"cut', 900), NumberBlocked),
-        (http("404 Not Found", "<html>nothing here</html>"), InvalidRequest),
+        (http("403 No", '{"error":"The endpoint is blocked"}'), NumberBlocked),
+        (http("403 No", '{"error":"cut', 900), Trouble),
+        (http("403 Forbidden", "<html>Access denied</html>"), Trouble),
+        (http("404 Not Found", '{"error":"not found"}'), InvalidRequest),
+        (http("404 Not Found", "<html>nothing here</html>"), Trouble),
         (http("302 Found", ""), Trouble),
     ],
 )
@@ -220,7 +223,7 @@ async def test_redirects_are_not_followed_because_the_key_would_go_with_them(
 
 async def test_an_answer_without_end_is_cut(session: ClientSession) -> None:
     async with wire(http("400 No", '{"error":"' + "x" * (LARGEST + 70_000), 10**9), hold=True) as url:
-        with pytest.raises(InvalidRequest) as caught:
+        with pytest.raises(Trouble) as caught:
             await Dialog360(session, url).send(KEY, BODY)
     assert len(caught.value.said) <= 300
 

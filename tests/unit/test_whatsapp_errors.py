@@ -54,10 +54,27 @@ def gateway(said: str) -> str:
         (400, gateway("Could not send message due to lack of payment. Please contact us"), Unpaid),
         (400, gateway("Your WhatsApp for Business API has been disabled"), NumberBlocked),
         (403, gateway("The endpoint is blocked"), NumberBlocked),
-        (403, "", NumberBlocked),
+        (403, "The endpoint is blocked", NumberBlocked),
+        (400, "You have exceeded the endpoint rate limit", RateLimited),
+        (400, "Could not send message due to lack of payment.", Unpaid),
+        (400, "Your WhatsApp for Business API has been disabled", NumberBlocked),
+        (401, "Unauthorized", KeyInvalid),
         (404, '{"error":"not found"}', NotFound),
         (400, '{"error":"something odd"}', InvalidRequest),
         (413, "<html><title>Too large</title></html>", InvalidRequest),
+        # somebody else's, in front of 360Dialog: a proxy, a firewall, a login page
+        (403, "<html><title>403 Forbidden</title></html>", Trouble),
+        (403, "RBAC: access denied", Trouble),
+        (403, "Access to this site is blocked", Trouble),
+        (403, "", Trouble),
+        (403, '{"message":"Forbidden"}', Trouble),
+        (400, "<html><title>400 Bad Request</title></html>", Trouble),
+        (401, "<html><title>Please log in</title></html>", Trouble),
+        (402, "<html><title>402 Payment Required</title></html>", Trouble),
+        (404, "<html><title>404 Not Found</title></html>", Trouble),
+        (404, "", Trouble),
+        (407, "", Trouble),
+        (451, "<html>", Trouble),
         (302, "", Trouble),
         (408, "", Trouble),
         (502, '{"error":"WhatsApp for Business API not available"}', Trouble),
@@ -92,6 +109,11 @@ def gateway(said: str) -> str:
 )
 def test_every_answer_has_its_meaning(status: int, body: str, expected: type[BotError]) -> None:
     assert type(from_answer(status, body)) is expected
+
+
+@pytest.mark.parametrize("body", ["", "404 page not found", "<html>", '{"error":"not found"}'])
+def test_where_the_thing_need_not_exist_404_says_so_in_whatever_form(body: str) -> None:
+    assert type(from_answer(404, body, optional=True)) is NotFound
 
 
 @pytest.mark.parametrize(
