@@ -168,9 +168,9 @@ class Journal(Protocol):
     async def closed(self, key: str, timeout: float) -> Stored | None:
         """Waits until the entry is done or dead, at most `timeout` seconds; None when it still waits or is unknown."""
 
-    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
+    async def audit(self, limit: int, before: int = 0, *, done: bool = False) -> list[Stored]:
         """Entries of the kind `audit`, the latest arrival first; only those that came before the one with that `seq`,
-        unless it is 0."""
+        unless it is 0. With `done` those alone that have been worked on."""
 
     async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
         """Those that were given up first, behind `after`; or with `latest` those given up last, the last first."""

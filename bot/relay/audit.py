@@ -51,7 +51,7 @@ class Audit:
 
     async def __call__(self, entry: Entry) -> Outcome:
         """One after the other, also when several bots share the lane."""
-        found = [one.result for one in await self._journal.audit(_RACE) if one.state == "done"]
+        found = [one.result for one in await self._journal.audit(_RACE, done=True) if "n" in one.result]
         last: Json = max(found, key=lambda record: int(record["n"]), default={"n": 0, "seal": ""})
         record = {"n": int(last["n"]) + 1, **entry.body}
         return Outcome({**record, "seal": self._seal(str(last["seal"]), record)})

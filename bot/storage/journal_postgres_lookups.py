@@ -45,8 +45,9 @@ class Lookups:
         row = await self._row(tables.NEXT_IN_LANE, plain(lane))
         return shapes.entry_of(row) if row else None
 
-    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
-        return [shapes.stored_of(row) for row in await self._rows(tables.AUDIT, before or shapes.LAST_SEQ, limit)]
+    async def audit(self, limit: int, before: int = 0, *, done: bool = False) -> list[Stored]:
+        rows = await self._rows(tables.AUDIT, before or shapes.LAST_SEQ, done, limit)
+        return [shapes.stored_of(row) for row in rows]
 
     async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
         return [shapes.stored_of(row) for row in await self._rows(*tables.dead_query(limit, latest, after))]

@@ -204,8 +204,8 @@ class SqliteJournal:
                 del self._watchers[key]
         return found if found is not None and found.state != "waiting" else None
 
-    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
-        return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, limit)]
+    async def audit(self, limit: int, before: int = 0, *, done: bool = False) -> list[Stored]:
+        return [stored_of(row) for row in await self._rows(tables.AUDIT, before or LAST_SEQ, done, limit)]
 
     async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
         rows = await self._rows(*tables.dead_query(limit, latest, after))

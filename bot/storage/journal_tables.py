@@ -55,7 +55,9 @@ CONVERSATION_BY_HASH = "SELECT * FROM conversations WHERE token_hash = ?"
 PAIR = "SELECT * FROM pairs WHERE wamid = ?"
 PAIRS_OF_MESSAGE = "SELECT * FROM pairs WHERE message = ?"
 ENTRY_BY_KEY = "SELECT * FROM entries WHERE key = ?"
-AUDIT = "SELECT * FROM entries WHERE kind = 'audit' AND seq < ? ORDER BY seq DESC LIMIT ?"
+AUDIT = """
+    SELECT * FROM entries WHERE kind = 'audit' AND seq < ? AND (NOT ? OR state = 'done') ORDER BY seq DESC LIMIT ?
+"""
 DEAD = "SELECT * FROM entries WHERE state = 'dead' AND (closed_at, seq) > (?, ?) ORDER BY closed_at, seq LIMIT ?"
 EXPIRED = "SELECT seq, why FROM entries WHERE state = 'dead' AND closed_at < ? ORDER BY closed_at, seq LIMIT ?"
 MOST_EXPIRED = 500

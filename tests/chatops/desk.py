@@ -162,7 +162,8 @@ class Notes:
     async def dead(self, limit: int = 100, *, latest: bool = False, after: Stored | None = None) -> list[Stored]:
         return []
 
-    async def audit(self, limit: int, before: int = 0) -> list[Stored]:
+    async def audit(self, limit: int, before: int = 0, *, done: bool = False) -> list[Stored]:
+        assert not done, "the log is only read here"
         latest = [Stored(one, "waiting") for one in reversed(self.entries.values()) if not before or one.seq < before]
         return latest[:limit]
 

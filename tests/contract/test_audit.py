@@ -12,7 +12,7 @@ import pytest
 from bot.chatops.command import Act, Person
 from bot.model import UserId
 from bot.ports import Journal
-from bot.relay.audit import CHAT, PAGE, REFUSED, Audit
+from bot.relay.audit import API, CHAT, PAGE, REFUSED, Audit
 from bot.storage.journal_sqlite import FILE
 from bot.storage.secrets import Vault
 from tests.contract.journals import ManualClock, SqliteStore, Store, take
@@ -77,6 +77,18 @@ async def test_records_are_found_by_words_and_page_by_page(journal: Journal, aud
     assert [one["n"] for one in (await audit.find(("CONNECT", "ada"), 10))[0]] == [21, 16, 11, 6, 1]
     assert await audit.find(("connect", "eve"), 10) == ([], 0)
     assert await audit.broken() == []
+
+
+async def test_a_chain_goes_on_behind_a_long_queue(journal: Journal, audit: Audit) -> None:
+    """A program that sends templates writes a record with each request, faster than they are chained."""
+    await audit.note("first", Act("connect"), ADA, origin=CHAT)
+    await work(journal, audit)
+    for number in range(150):
+        await audit.note(f"k{number}", Act("send-template"), ADA, origin=API)
+    await work(journal, audit)
+
+    assert await audit.broken() == []
+    assert [one["n"] for one in (await audit.find((), 200))[0]] == list(range(151, 0, -1))
 
 
 async def test_it_outlives_the_program(store: Store, clock: ManualClock, vault: Vault) -> None:
