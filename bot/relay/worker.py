@@ -67,7 +67,7 @@ class Worker:
             while not self._stopping.is_set():
                 self._freed.clear()
                 most, shut = self._places.left()
-                for entry in await self._journal.heads(most, shut) if most else ():
+                for entry in await self._taken(most, shut, stopping) if most else ():
                     self._places.take(entry.lane)
                     task = house.create_task(self._work(entry), name=f"work {entry.key}")
                     self._busy.add(task)
@@ -78,6 +78,20 @@ class Worker:
                 await asyncio.wait((*news, stopping), return_when=asyncio.FIRST_COMPLETED)
                 for one in news:
                     one.cancel()
+
+    async def _taken(self, most: int, shut: Sequence[str], stopping: asyncio.Task[Any]) -> list[Entry]:
+        """Nothing when the worker is stopped meanwhile: storage that is away may not answer for an hour."""
+        taking = asyncio.ensure_future(self._journal.heads(most, shut))
+        try:
+            await asyncio.wait((taking, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            taking.cancel()
+        if not self._stopping.is_set():
+            return taking.result()
+        [taken] = await asyncio.gather(taking, return_exceptions=True)
+        for entry in taken if isinstance(taken, list) else ():
+            await self._journal.release(entry)
+        return []
 
     def _leave(self, lane: str, task: asyncio.Task[None]) -> None:
         self._busy.discard(task)

@@ -84,7 +84,10 @@ class PostgresJournal(Lookups):
         self._presence.looks.remove(self._look)
         self._presence.listeners.remove(self._hear)
         await self._database.settled()
-        await self._database.transact(lambda db: tables.give_back(db, self._bot, all_but=()))
+        try:
+            await self._database.transact(lambda db: tables.give_back(db, self._bot, all_but=()))
+        except StorageError as error:
+            log.warning("what this bot held is free once the others notice that it is gone: %s", error)
         self._presence.tell(NEWS)
 
     # --- the queue --------------------------------------------------------------------------------------------------

@@ -121,7 +121,19 @@ class SqliteJournal:
 
     async def heads(self, limit: int, shut: Sequence[str] = ()) -> list[Entry]:
         async with self._taking:
-            entries, _ = await self._stored(lambda: self._take(limit, shut))
+            asked: list[asyncio.Future[tuple[list[Entry], float]]] = []
+
+            def take() -> asyncio.Future[tuple[list[Entry], float]]:
+                asked.append(self._take(limit, shut))
+                return asked[-1]
+
+            try:
+                entries, _ = await self._stored(take)
+            except asyncio.CancelledError:
+                if asked[-1].done() and not (asked[-1].cancelled() or asked[-1].exception()):
+                    for entry in asked[-1].result()[0]:  # taken in the very moment in which nobody wants them any more
+                        self._free(entry)
+                raise
             return entries
 
     def _take(self, limit: int, shut: Sequence[str]) -> asyncio.Future[tuple[list[Entry], float]]:

@@ -117,7 +117,6 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._patience = self._pace.patience
         await self._closing.aclose()
 
     async def transact(self, work: Callable[[Db], Awaitable[T]]) -> T:
@@ -152,7 +151,8 @@ class Database:
         return await asyncio.shield(self.begin(work))
 
     async def settled(self) -> None:
-        """Everything that was begun has ended."""
+        """Everything that was begun has ended, done or given up: whoever waits for that is about to leave."""
+        self._patience = self._pace.patience
         while self._under_way:
             await asyncio.wait(set(self._under_way))
 

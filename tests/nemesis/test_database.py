@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from bot import app
 from bot.model import NumberId
+from bot.relay.worker import Worker
 from bot.stage import TIMEOUT, Stage, link_in, staged
 from bot.startup import Bot
 from bot.storage.files import StorageError
@@ -26,6 +27,7 @@ from tests.contract.bots import bot_on
 from tests.contract.journals import entry
 from tests.crash.traffic import another
 from tests.postgres import server
+from tests.relay.at_work import nobody
 
 
 class Line:
@@ -178,6 +180,27 @@ async def test_a_running_bot_waits_longer_for_its_database_than_one_that_starts(
         line.cut()
         with pytest.raises(StorageError, match="cannot be used"):
             await Database(line.url, Vault(tmp_path / "secret.key"), pace).__aenter__()
+
+
+async def test_a_bot_that_is_stopped_while_its_database_is_away_ends_all_the_same(tmp_path: Path) -> None:
+    """Within the patience of a stop, not within that of a running bot."""
+    async with Line(await server().database_of(tmp_path)).laid() as line:
+        async with (
+            asyncio.timeout(TIMEOUT),
+            bot_on(line.url, tmp_path / "secret.key", Pace(patience=0.2)) as bot,
+        ):
+            worker = Worker(bot.journal, {}, bot.clock, nobody)
+            running = asyncio.create_task(worker.run())
+            await bot.clock.asleep()
+            line.cut()
+            appending = asyncio.create_task(bot.journal.append(entry("a")))
+            bot.clock.advance(60)  # the worker looks for work again, and is not answered
+            for _ in range(5):
+                await line.tried.acquire()
+            await worker.stop()
+            await running
+        with pytest.raises(StorageError, match="cannot be used"):
+            await appending
 
 
 @asynccontextmanager

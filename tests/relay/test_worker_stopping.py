@@ -75,6 +75,20 @@ async def test_an_idle_worker_stops_at_once(journal: Journal, clock: ManualClock
     await worker.stop()
 
 
+async def test_what_is_just_being_taken_when_it_stops_is_given_back(journal: Journal, clock: ManualClock) -> None:
+    log = Log()
+    await journal.append(entry("a"), entry("b", "other"))
+    worker = Worker(journal, {"wa.message": log}, clock, nobody)
+    running = asyncio.create_task(worker.run())
+    await asyncio.sleep(0)  # the journal has been asked and has not answered yet
+
+    await worker.stop()
+    await running
+
+    assert log.seen == []
+    assert {one.key for one in await journal.heads(10)} == {"a", "b"}
+
+
 async def test_a_worker_that_was_stopped_before_it_began_takes_nothing(journal: Journal, clock: ManualClock) -> None:
     log = Log()
     await journal.append(entry("a"))
