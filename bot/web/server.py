@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -51,6 +52,11 @@ def application(
     return app
 
 
+def is_compressed(request: web.Request) -> bool:
+    """Its body is what was sent, and nobody here unpacks it."""
+    return request.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
+
+
 def give_time(request: web.Request, seconds: float) -> None:
     """From now on, for somebody who is known: a file comes slowly from a phone. Strangers would hold places with it."""
     request.app[CONNECTIONS].requests.give(seconds)
@@ -60,18 +66,27 @@ def give_time(request: web.Request, seconds: float) -> None:
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listens while the block runs; yields the port, which matters when 0 was asked for."""
     connections = app[CONNECTIONS]
-    runner = web.AppRunner(
-        app, access_log=None, logger=_protocol_log(), handle_signals=False, shutdown_timeout=5.0,
-        keepalive_timeout=connections.limits.idle,
-    )  # fmt: skip
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=5.0)
     await runner.setup()
+    loop, protocol_log = asyncio.get_running_loop(), _protocol_log()
+    manager = runner.server
+    assert manager is not None
+
+    def connection() -> asyncio.Protocol:
+        # Not decompressed: strangers could send two hundred kilobytes for half a second of the processor's time.
+        wire = _Wire(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # no line for each request, as aiohttp itself asks whether it is
+            logger=protocol_log,
+            auto_decompress=False,
+            keepalive_timeout=connections.limits.idle,
+        )
+        return connections.guarded(wire)
+
     try:
-        make = runner.server
-        assert make is not None
         try:
-            server = await asyncio.get_running_loop().create_server(
-                lambda: connections.guarded(make()), host, port, backlog=512
-            )
+            server = await loop.create_server(connection, host, port, backlog=512)
         except OSError as error:
             raise ConfigError(
                 f"[server] host and port: cannot listen on {host}:{port} ({error.strerror or error}). Is another "
@@ -83,6 +98,20 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
             await _stop_accepting(server)
     finally:
         await runner.cleanup()
+
+
+class _Wire(web.RequestHandler):
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP gets an answer that repeats nothing of it and names no version."""
+        answer = super().handle_error(request, status, exc, HTTPStatus(status).phrase)
+        answer.headers.update({**_HEADERS, "Server": ""})  # without one aiohttp puts in its own
+        return answer
 
 
 async def _stop_accepting(server: asyncio.Server) -> None:

@@ -38,6 +38,7 @@ from bot.relay.template_orders import Order, Orders, Result
 from bot.relay.templates import Templates
 from bot.web.guessing import Guesses
 from bot.web.in_time import InTime
+from bot.web.server import is_compressed
 from bot.web.template_request import MOST, TemplateMessage, first_problem, problem_of_parameters
 from bot.whatsapp.phones import region_of, understood
 from bot.whatsapp.raw import line
@@ -112,8 +113,9 @@ class TemplateApi:
         """Send a template message.
 
         200 accepted, it was sent or will be · 400 the request is wrong, the text says where · 401 wrong key ·
-        413 too large · 422 this Idempotency-Key was used for another request · 429 too many wrong keys ·
-        500 nobody got it, the text has WhatsApp's reason, or trouble on this side · 503 not now, send it again."""
+        413 too large · 415 compressed · 422 this Idempotency-Key was used for another request · 429 too many wrong
+        keys · 500 nobody got it, the text has WhatsApp's reason, or trouble on this side · 503 not now, send it
+        again."""
         try:
             self._guesses.check(request)
             if not is_token(request.match_info["key"], self._token):
@@ -253,6 +255,8 @@ async def _as_far_as_allowed(ask: Callable[[], Awaitable[T]], otherwise: T) -> T
 
 
 async def _body(request: web.Request) -> bytes:
+    if is_compressed(request):
+        raise NotTaken(415, "The request is compressed. Send it as it is, without Content-Encoding.")
     try:
         return await request.clone(client_max_size=LARGEST).read()
     except web.HTTPRequestEntityTooLarge:

@@ -28,6 +28,7 @@ from bot.ports import Clock, Entry, Journal, Registry
 from bot.relay.notices import SETUP, notice
 from bot.web.deadlines import TimeLimit
 from bot.web.guessing import Guesses
+from bot.web.server import is_compressed
 from bot.whatsapp.envelope import entries
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class Webhooks:
         """What happens on WhatsApp, from 360Dialog.
 
         200 stored, or of a number that was disconnected too many days ago · 401 wrong secret · 404 unknown address ·
-        413 too large · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it again."""
+        413 too large · 415 compressed · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it
+        again."""
         number = await self._in_time(self._registry.number_of_hook(request.match_info["key"]))
         if number is None:
             self._guesses.wrong(request)
@@ -82,6 +84,9 @@ class Webhooks:
             raise web.HTTPUnauthorized
         if self.closing:
             raise web.HTTPServiceUnavailable
+        if is_compressed(request):
+            log.error("a webhook is not taken because it is compressed: nothing before the bot may compress requests")
+            raise web.HTTPUnsupportedMediaType
         body = await request.read()
         found = entries(body, number.id, self._clock.now())
         if number.disconnected_at and self._clock.now() - number.disconnected_at > self._days * _DAY:

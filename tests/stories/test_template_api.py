@@ -1,6 +1,7 @@
 """`templateMessage`: what other programs send, what they are answered, and where the customer's answer goes."""
 
 import asyncio
+import gzip
 import json
 from typing import Any
 
@@ -129,6 +130,9 @@ async def test_a_wrong_key_broken_json_and_too_much_are_refused() -> None:
         assert "line 1, column" in answer["error"]
         assert (await post(stage, b"[" * 100_000))[0] == 400
         assert (await post(stage, b" " * 600_000))[0] == 413
+        status, answer = await post(stage, gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
+        assert (status, answer["success"]) == (415, False)
+        assert "without Content-Encoding" in answer["error"]
         assert (await post(stage, b'"text"'))[0] == 400
         assert (await post(stage, b'{"phoneNumbers": ["\\ud800"], "connectedWhatsAppNo": "\\u0000"}'))[0] == 400
         assert stage.customer.received == []

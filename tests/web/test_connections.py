@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -167,6 +168,36 @@ async def test_heads_and_pipelines_have_bounds() -> None:
         pipelined = await callers.opened(get("/hello") * 200)
         for _ in range(200):
             assert b"hello" in await answer(pipelined)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+async def test_nothing_that_a_stranger_sends_is_unpacked(encoding: str) -> None:
+    async with server(Limits()) as callers:
+        packed = zlib.compress(bytes(10_000_000))
+        head = (
+            f"POST /body HTTP/1.1\r\nHost: x\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(packed)}\r\n\r\n"
+        )
+        assert (await answer(await callers.opened(head.encode() + packed))).endswith(b"\r\n\r\n%d" % len(packed))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET /sesame\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"SESAME / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-A: sesame\x01\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"sesame" * 5000 + b"\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_not_repeated_and_told_no_version(said: bytes) -> None:
+    async with server(Limits()) as callers:
+        told = (await answer(await callers.opened(said))).lower()
+        assert b" 400 " in told
+        assert b"sesame" not in told
+        assert b"aiohttp" not in told
+        assert b"python" not in told
+        assert b"x-content-type-options: nosniff" in told
+        assert b"cache-control: no-store" in told
 
 
 async def test_no_answer_names_what_the_server_is_made_of() -> None:

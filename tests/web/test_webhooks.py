@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,18 @@ async def test_who_guesses_never_keeps_the_deliveries_out(door: Door) -> None:
     async with client.post(url, data=b"{}", headers={SECRET_HEADER: SHOP.hook_secret}) as answer:
         assert answer.status == 200
     assert codes == [401] * 30 + [429] * 10
+
+
+async def test_a_compressed_webhook_is_not_taken_so_that_it_comes_again(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, journal, *_ = door
+    url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
+    headers = {SECRET_HEADER: SHOP.hook_secret, "Content-Encoding": "gzip"}
+    async with client.post(url, data=gzip.compress(b'{"entry": 1}'), headers=headers) as answer:
+        assert answer.status == 415
+    assert await journal.heads(10) == []
+    assert "compress" in caplog.text
 
 
 @pytest.mark.parametrize(("door", "days"), [(7, 7), (2, 2)], indirect=["door"])
