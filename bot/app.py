@@ -70,7 +70,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         doors = await open_doors(stack, settings, clock, metrics)
-        live = LiveSettings(doors.registry, settings.app)
+        live = LiveSettings(doors.registry, settings.app, doors.alone)
         await live.load()
         t = translator(lambda: live.current.preferred_language)
         bot = Bot(settings, doors.journal, lambda: doors.stream.heard_at)

@@ -14,15 +14,16 @@ from pydantic import ValidationError
 
 from bot.config import App
 from bot.errors import Invalid
-from bot.ports import AppSettings, Registry, SettingValue
+from bot.ports import Alone, AppSettings, Registry, SettingValue
 from bot.translations import known_language, own_names
 
 _FACT = "app settings"
 
 
 class LiveSettings:
-    def __init__(self, registry: Registry, configured: App) -> None:
+    def __init__(self, registry: Registry, configured: App, alone: Alone) -> None:
         self._registry = registry
+        self._alone = alone
         self._configured = configured
         self._chosen: dict[str, Any] = {}
         self._current = configured
@@ -62,16 +63,20 @@ class LiveSettings:
 
     async def change(self, name: str, value: object) -> None:
         """Raises Invalid for a name or a value that the configuration would refuse too."""
-        changed = self._with(name, value)
-        self._chosen[name] = getattr(changed, name)
-        await self._registry.set_fact(_FACT, json.dumps(self._chosen))
-        self._current = changed
+        async with self._alone(_FACT):
+            await self.load()  # another bot may have changed another one
+            await self._store({**self._chosen, name: getattr(self._with(name, value), name)})
 
     async def reset(self, name: str) -> None:
         """Back to what the configuration says."""
-        self._chosen.pop(name, None)
-        await self._registry.set_fact(_FACT, json.dumps(self._chosen))
-        self._current = self._configured.model_copy(update=self._chosen)
+        async with self._alone(_FACT):
+            await self.load()
+            await self._store({other: value for other, value in self._chosen.items() if other != name})
+
+    async def _store(self, chosen: dict[str, Any]) -> None:
+        """It counts once it is stored."""
+        await self._registry.set_fact(_FACT, json.dumps(chosen))
+        self._chosen, self._current = chosen, self._configured.model_copy(update=chosen)
 
     def _with(self, name: str, value: object) -> App:
         if name not in App.model_fields:

@@ -209,7 +209,7 @@ class Scene:
         vault = Vault(self.folder / "secret.key")
         self.registry = TinyRegistry(self.folder / "registry.json", vault)
         self.sessions = Sessions(self.registry, vault.derive, self.clock, PUBLIC, LocalLocks().alone)
-        self.settings = LiveSettings(self.registry, self.configured)
+        self.settings = LiveSettings(self.registry, self.configured, LocalLocks().alone)
         whatsapp, t = cast(WhatsApp, self.whatsapp), translator("en")
         self.audit = Audit(cast(Journal, self.notes), self.clock, vault.derive)
         self.templates = Templates(self.registry, whatsapp, self.clock, lambda: self.settings.current, t)

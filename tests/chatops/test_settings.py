@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bot.config import App
 from bot.errors import Invalid
 from bot.relay.live_settings import LiveSettings
+from bot.storage.local_locks import LocalLocks
 from commands.settings import _address, _media_types, _number
 from tests.chatops.browser import Browser, served, working
 from tests.chatops.desk import Scene, button, labels, link
@@ -18,7 +19,7 @@ HIDDEN = "https://user:pass-word@hooks.example/in?token=sesame"
 
 async def reload(scene: Scene, configured: App) -> LiveSettings:
     """As a start of the bot does it."""
-    live = LiveSettings(scene.registry, configured)
+    live = LiveSettings(scene.registry, configured, LocalLocks().alone)
     await live.load()
     return live
 

@@ -183,7 +183,7 @@ async def test_what_another_bot_changed_is_not_remembered_as_it_was(bots: list[O
 
 
 async def test_what_is_set_in_chat_at_one_bot_counts_at_the_other_until_it_is_taken_back(bots: list[OneBot]) -> None:
-    here, there = (LiveSettings(bot.registry, App()) for bot in bots)
+    here, there = (LiveSettings(bot.registry, App(), bot.database.alone) for bot in bots)
     changed = bots[1].registry.changed
 
     for change, label in ((here.change("list_button_label", "Menu"), "Menu"), (here.reset("list_button_label"), None)):
@@ -193,6 +193,19 @@ async def test_what_is_set_in_chat_at_one_bot_counts_at_the_other_until_it_is_ta
             await changed.wait()
         await there.load()
         assert there.current.list_button_label == (label or App().list_button_label)
+
+
+async def test_settings_that_are_changed_at_two_bots_in_turn_all_count(bots: list[OneBot]) -> None:
+    here, there = (LiveSettings(bot.registry, App(), bot.database.alone) for bot in bots)
+    await there.load()
+    bots[1].registry.changed.clear()
+
+    await here.change("list_button_label", "Menu")
+    async with asyncio.timeout(10):
+        await bots[1].registry.changed.wait()
+    await there.change("allow_list_options", False)
+
+    assert there.current == App(list_button_label="Menu", allow_list_options=False)
 
 
 async def test_a_form_moves_from_one_bot_to_the_next_with_every_step(bots: list[OneBot]) -> None:
