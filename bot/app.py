@@ -229,7 +229,7 @@ def _routes(
 def _metrics_page(bot: Bot, doors: Doors, metrics: Metrics, guesses: Guesses) -> MetricsPage:
     async def look() -> State:
         return State(
-            ready=bot.ready.is_set(),
+            ready=bot.ready.is_set() and not await bot.storing.obstacle(),
             connected=bot.connected,
             connections=doors.stream.connections,
             heard_at=doors.stream.heard_at,

@@ -179,7 +179,11 @@ class _Now:
         yield oldest
         for name, about, value in (
             ("dead_letters", "Entries that could not be delivered and wait for a person.", state.dead),
-            ("ready", "1: it has been connected and caught up since its start.", int(state.ready)),
+            (
+                "ready",
+                "1: it has been connected and caught up since its start, and stores what comes.",
+                int(state.ready),
+            ),
             ("rocketchat_connected", "1: the websocket to Rocket.Chat is ready.", int(state.connected)),
             ("rocketchat_heard_timestamp_seconds", "When the websocket last brought anything.", state.heard_at),
         ):

@@ -199,6 +199,10 @@ class Journal(Protocol):
         that name only a message in Rocket.Chat stay, so that catching up sends nothing twice, and what 360Dialog
         delivers again is known by a keyed hash of its key, which names nobody."""
 
+    async def obstacle(self) -> str:
+        """What would have to be there before anything can be stored, in a few words for people; empty: nothing lacks.
+        Found out by storing something, and not waited for as by everything else."""
+
     async def counts(self) -> Mapping[str, int]:
         """`waiting`, of those `aside` (kinds `ASIDE`), `done`, `dead`."""
 

@@ -22,10 +22,38 @@ log = logging.getLogger(__name__)
 
 _ANSWER = 2.0
 """Seconds in which storage must answer whoever asks for its health."""
+_WELL, _IN_TROUBLE = 10.0, 2.0
+"""Seconds between two looks whether anything can be stored."""
+_STORAGE = "its storage"
 _START = 5.0
 """Seconds for which an entry waits for the bot to know who it is."""
 _AGAIN = 300.0
 """Seconds until what could not be done for the setup channel is tried again; then twice as long, up to a day."""
+
+
+class Storing:
+    """Whether what comes in can be stored. Found out by storing something, once for however many ask, and seldom."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._look: asyncio.Task[None] | None = None
+        self._found = ""
+        self._until = 0.0
+
+    async def obstacle(self) -> str:
+        """What it lacks, in words for people; empty: nothing."""
+        now = asyncio.get_running_loop().time
+        if self._look is None or (self._look.done() and now() >= self._until):
+            self._look = asyncio.create_task(self._try())
+        await asyncio.wait((self._look,), timeout=_ANSWER)
+        return self._found if self._look.done() else self._found or _STORAGE
+
+    async def _try(self) -> None:
+        try:
+            self._found = await self._journal.obstacle()
+        except ConfigError:
+            self._found = _STORAGE
+        self._until = asyncio.get_running_loop().time() + (_IN_TROUBLE if self._found else _WELL)
 
 
 class Bot:
@@ -36,6 +64,7 @@ class Bot:
         self.settings = settings
         self.heard_at = heard_at
         self.journal = journal
+        self.storing = Storing(journal)
         self.ready = asyncio.Event()
         self.listener: Listener | None = None
         self.account: Account | None = None
@@ -59,7 +88,9 @@ class Bot:
                 counts = await self.journal.counts()
                 told |= {"waiting": _undelivered(counts), "done": counts["done"], "dead": counts["dead"]}
         except (TimeoutError, ConfigError):
-            return Health(False, {"waits_for": "its storage", **told})
+            return Health(False, {"waits_for": _STORAGE, **told})
+        if lacks := await self.storing.obstacle():
+            return Health(False, {"waits_for": lacks, **told})
         return Health(self.ready.is_set(), told if self.ready.is_set() else {"waits_for": self.waits_for, **told})
 
     async def condition(self, admin: WorkspaceAdmin) -> Condition:

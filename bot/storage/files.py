@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from bot.config import ConfigError
 
@@ -20,9 +21,13 @@ class StorageError(ConfigError):
 class StorageHeld(StorageError):
     """It cannot be written at the moment, and can by itself once somebody has done what the message says."""
 
+    lacks: ClassVar[str] = "its journal, which another program holds"
+
 
 class DiskFull(StorageHeld):
     """There is no space left. What was asked for is not stored; it can be asked for again."""
+
+    lacks = "space on its disk"
 
 
 def make_private_folder(folder: Path) -> None:

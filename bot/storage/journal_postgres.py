@@ -37,6 +37,7 @@ from bot.storage.journal_tables import Sealed
 from bot.storage.postgres import Database
 from bot.storage.postgres_presence import EVERYTHING, short
 from bot.storage.secrets import Vault
+from bot.storage.trial import trial
 from bot.storage.waiting import PutBack, first_of
 
 if TYPE_CHECKING:
@@ -197,6 +198,10 @@ class PostgresJournal(Lookups):
     async def remember(self, conversation: Conversation) -> None:
         sealed = self._sealed(conversation)
         await self._change(self._database.transact(lambda db: memory.remember(db, sealed)))
+
+    async def obstacle(self) -> str:
+        name, value = trial(self._clock.now())
+        return await self._database.obstacle(lambda db: memory.set_mark(db, name, value, forward=False))
 
     async def set_mark(self, name: str, value: str, *, forward: bool = False) -> None:
         await self._change(self._database.transact(lambda db: memory.set_mark(db, name, value, forward=forward)))

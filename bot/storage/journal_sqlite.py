@@ -42,6 +42,7 @@ from bot.storage.journal_rows import (
 )
 from bot.storage.journal_schema import open_journal, read_journal
 from bot.storage.secrets import Vault
+from bot.storage.trial import trial
 from bot.storage.waiting import PutBack, first_of
 
 log = logging.getLogger(__name__)
@@ -248,6 +249,13 @@ class SqliteJournal:
     async def _learn_erased(self) -> None:
         rows = await self._rows(whose.KNOWN_KEYS, self._clock.now() - whose.REDELIVERED)
         self._erased = frozenset(row["key"] for row in rows)
+
+    async def obstacle(self) -> str:
+        try:
+            await self._writer.ask(lambda db: tables.set_mark(db, *trial(self._clock.now()), forward=False))
+        except StorageHeld as error:
+            return error.lacks
+        return ""
 
     async def counts(self) -> Mapping[str, int]:
         return await self._read(tables.counts)

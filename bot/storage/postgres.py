@@ -139,6 +139,21 @@ class Database:
 
         return await self._patiently(attempt)
 
+    async def obstacle(self, work: Callable[[Db], Awaitable[object]]) -> str:
+        """What the change lacks, in words for people; empty: it was made. Tried once."""
+        try:
+            async with self._pool.acquire(timeout=_ANSWER) as db:
+                await work(db)
+        except asyncpg.DiskFullError:
+            return "space on the disk of its database"
+        except asyncpg.ReadOnlySQLTransactionError:
+            return "its database, which takes no changes"
+        except _PASSING:
+            return "its database, which does not answer"
+        except asyncpg.PostgresError as error:
+            raise self._failed(error) from error
+        return ""
+
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Closing waits for it."""
         task = asyncio.ensure_future(work)

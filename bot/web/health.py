@@ -2,8 +2,10 @@
 
 `/livez`: the process answers. `/readyz`: it has been connected to Rocket.Chat and caught up at least once, and stores
 what comes in. While Rocket.Chat is away later on it stays ready on purpose: webhooks are still taken and kept, and a
-load balancer that turned them away would make things worse; the body tells the truth about the connection. While its
-database is away it is not: another bot may still reach it.
+load balancer that turned them away would make things worse; the body tells the truth about the connection. While
+nothing can be stored (database away, disk full, journal held by another program) it is not ready: it answers every
+webhook with 503, and another bot may still take it. A restart mends nothing of that, so containers are judged by
+`/livez`.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class HealthPages:
     async def ready(self, _: web.Request) -> web.Response:
         """Whether it has caught up with Rocket.Chat since its start, and how it is.
 
-        200 it has · 503 not yet, or its database does not answer."""
+        200 it has · 503 not yet, or nothing can be stored: `waits_for` says what it lacks."""
         health = await self._health()
         return web.json_response({"ready": health.ready, **health.details}, status=200 if health.ready else 503)
 

@@ -24,10 +24,11 @@ the agent told after three minutes | rocketchat, whatsapp |
 | pair rate limit | only that customer waits | whatsapp |
 | 360Dialog sends again, in any order, what the bot did not take | shown in the order it was written | whatsapp |
 | webhook delivered again for days | shown once, also after a restart | whatsapp |
-| disk full | webhooks get 503 and come again, the log says so; it goes on by itself | machine |
+| disk full | webhooks get 503 and come again, the log and `/readyz` say so; it goes on by itself | machine |
 | asked to stop while the disk is full | it stops within 30 s; nothing lost, nothing doubled | machine |
 | started on a full disk | it starts, or ends with one sentence and code 1, so that it is started again | machine |
-| another program holds the database | webhooks get 503 and come again, the log says so; it goes on | machine |
+| another program holds the database | webhooks get 503 and come again, the log and `/readyz` say so; it goes on | \
+machine |
 | clock jumps back or forward | nothing waits for the time that went twice, nothing is given up | machine |
 | two bots on one data folder | the second names the first, says what to do, and ends with code 2 | machine |
 | damaged or foreign database | untouched, named, says what to do | machine, contract/test_journal_sqlite |

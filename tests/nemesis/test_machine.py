@@ -47,6 +47,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
+async def readiness(stage: Stage, status: int) -> object:
+    """What it says it waits for, once `/readyz` answers with this status."""
+    async with asyncio.timeout(20):
+        while True:
+            async with stage.http.get(f"{stage.settings.server.public_url}/readyz") as answer:
+                if answer.status == status:
+                    return (await answer.json()).get("waits_for")
+            await asyncio.sleep(0.1)
+
+
 async def test_a_full_disk_turns_webhooks_away_and_is_survived(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -64,7 +74,9 @@ async def test_a_full_disk_turns_webhooks_away_and_is_survived(
                 break
         assert stage.wa.deliveries[-1].statuses[0] == 503
         assert "the disk is full" in caplog.text
+        assert await readiness(stage, 503) == "space on its disk"
         ballast.unlink()
+        assert await readiness(stage, 200) is None
 
         await stage.customer.write(stage.number, "the end")
         await stage.agent_reads("the end")
@@ -91,8 +103,10 @@ async def test_another_program_that_holds_the_database_is_waited_for(caplog: pyt
                 if "Another program holds the journal" in caplog.text:
                     break
             assert stage.wa.deliveries[-1].statuses[0] == 503
+            assert await readiness(stage, 503) in ("its storage", "its journal, which another program holds")
         finally:
             tool.close()
+        assert await readiness(stage, 200) is None
 
         await stage.customer_reads("and back")
         await stage.wa.settled()
