@@ -139,9 +139,10 @@ class Conversations:
         return room in self._foreign
 
     async def closed(self, conversation: Conversation, room: RoomId) -> None:
-        """The room is over: the customer's next message asks for a new one at once."""
-        if conversation.room == room:
-            await self._journal.remember(replace(conversation, room=None))
+        """The room is over: the customer's next message asks for a new one at once, unless they have one already."""
+        now = await self._journal.conversation(conversation.number, conversation.contact)
+        if now is not None and now.room == room:
+            await self._journal.remember(replace(now, room=None))
 
     async def known(self, number: Number, sender: Sender) -> Conversation | None:
         """Under the contact's id, phone or user id; a customer who changed their number is found under both."""
