@@ -49,7 +49,7 @@ class Quotes:
     async def learn(self) -> None:
         """Asks for Site_Url, unless it is known or was asked for a moment ago."""
         now = self._clock.now()
-        if self._site or (self._asked_at is not None and now - self._asked_at < _ASK_AGAIN):
+        if self._site or (self._asked_at is not None and 0 <= now - self._asked_at < _ASK_AGAIN):
             return
         self._asked_at = now
         try:

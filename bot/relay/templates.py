@@ -102,10 +102,10 @@ class Templates:
     async def _is_young(self, shelf: Shelf) -> bool:
         outdated = float(await self._registry.fact(OUTDATED) or 0.0)
         age = self._clock.now() - shelf.read_at
-        return shelf.read_at > outdated and age < self._app().template_refresh_interval_minutes * 60
+        return shelf.read_at > outdated and 0 <= age < self._app().template_refresh_interval_minutes * 60
 
     def _failed_just_now(self, number: Number) -> bool:
-        return self._clock.now() - self._failed_at.get(number.id, 0.0) < _PAUSE_AFTER_FAILURE
+        return 0 <= self._clock.now() - self._failed_at.get(number.id, 0.0) < _PAUSE_AFTER_FAILURE
 
     async def _read(self, number: Number) -> Shelf:
         started = self._clock.now()

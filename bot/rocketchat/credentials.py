@@ -87,7 +87,7 @@ class Credentials:
             if not self.renewable:
                 raise LoggedOut("Rocket.Chat does not accept user_id and auth_token of [rocketchat]")
             said, at = self._refused
-            if self._clock.now() - at < _PAUSE:
+            if 0 <= self._clock.now() - at < _PAUSE:
                 raise LoggedOut(said)
             try:
                 self._login = await self._log_in()

@@ -71,10 +71,11 @@ class ErrorBudget:
     def check(self, number: Hashable, now: float) -> None:
         """Raises FilesPaused with the seconds until it may be asked again."""
         errors = self._errors.setdefault(number, deque())
-        while errors and errors[0] <= now - self.SPAN:
+        while errors and not now - self.SPAN < errors[0] <= now:  # later than now: the clock was put back
             errors.popleft()
         spent = len(errors) >= max(1, self._MOST // self._bots())
-        wait = max(errors[0] + self.SPAN - now if spent else 0.0, self._locked.get(number, 0.0) - now)
+        locked = self._locked.get(number, 0.0) - now
+        wait = max(errors[0] + self.SPAN - now if spent else 0.0, locked if locked <= self.LOCK else 0.0)
         if wait > 0:
             raise FilesPaused("too many files of this number could not be fetched within the hour", after=wait)
 

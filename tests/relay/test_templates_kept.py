@@ -68,6 +68,18 @@ async def test_a_list_is_read_once_while_it_is_young_also_after_a_restart(kept: 
     assert await kept.names() == ["c"]
 
 
+async def test_a_clock_that_is_put_back_makes_no_list_young(kept: Kept) -> None:
+    await kept.names()
+    kept.clock.advance(-86400)
+    kept.dialog.failing = Unreachable("away")
+    assert await kept.names() == ["a", "b"]
+
+    kept.clock.advance(-86400)
+    kept.dialog.failing = None
+    kept.dialog.names = ["new"]
+    assert await kept.names() == ["new"]
+
+
 async def test_the_interval_counts_as_it_is_set_now(kept: Kept) -> None:
     await kept.names()
     kept.clock.advance(120)

@@ -245,6 +245,16 @@ def test_errors_stop_the_asking_before_360dialog_does_and_an_hour_later_it_goes_
     budget.check("a", 3600)
 
 
+def test_a_clock_that_is_put_back_locks_nothing_for_longer() -> None:
+    budget = media_source.ErrorBudget()
+    for moment in range(16):
+        budget.note("a", 90_000 + moment)
+    budget.lock("b", 90_000)
+
+    budget.check("a", 3600)
+    budget.check("b", 3600)
+
+
 def test_bots_that_share_a_number_share_its_errors_and_each_may_meet_one() -> None:
     for bots, most in ((2, 8), (3, 5), (100, 1)):
         budget = media_source.ErrorBudget(partial(int, bots))
