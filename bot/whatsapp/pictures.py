@@ -12,7 +12,10 @@ from PIL import Image, ImageOps
 from bot.whatsapp.media import MB
 
 LARGEST = 5 * MB
-_MOST_PIXELS = 60_000_000
+_MOST_PIXELS = {"JPEG": 60_000_000}
+_MOST_OF_OTHERS = 36_000_000
+"""Each takes four bytes, some decoders hold it five times (WebP), and the whole bot may have a gigabyte. A JPEG is made
+smaller while it is read."""
 _SIDES = (4096, 2560, 1600)
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """What Pillow opens well. SVG and HEIC are not among it."""
@@ -49,18 +52,27 @@ def converted(path: Path) -> tuple[bytes, str] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path, formats=_FORMATS) as opened:
-                if opened.width * opened.height > _MOST_PIXELS:
+            with Image.open(path, formats=_FORMATS) as picture:
+                if picture.width * picture.height > _MOST_PIXELS.get(str(picture.format), _MOST_OF_OTHERS):
                     return None
-                upright = ImageOps.exif_transpose(opened)
-                clear = upright.has_transparency_data
-                if upright.mode.startswith("I"):  # sixteen bits of grey, of which Pillow would cut the upper half off
-                    upright = upright.point(lambda grey: grey * (1 / 256)).convert("L")
-                picture = upright.convert("RGBA" if clear else "RGB")
-                sharp = clear or opened.format == "PNG"
-            return _fitting(picture, clear=clear, sharp=sharp)
+                clear = picture.has_transparency_data
+                sharp = clear or picture.format == "PNG"
+                picture.draft("RGB", (_SIDES[1], _SIDES[1]))
+                ImageOps.exif_transpose(picture, in_place=True)
+                small = _small(picture, clear=clear)
+            return _fitting(small, clear=clear, sharp=sharp)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
             return None
+
+
+def _small(picture: Image.Image, *, clear: bool) -> Image.Image:
+    """In the colours that WhatsApp takes, and no larger than it is needed."""
+    if picture.mode.startswith("I"):  # sixteen bits of grey, of which Pillow would cut the upper half off
+        picture = picture.point(lambda grey: grey * (1 / 256)).convert("L")
+    if picture.mode in ("P", "PA", "1"):  # what cannot be made smaller smoothly
+        picture = picture.convert("RGBA" if clear else "RGB")
+    picture.thumbnail((_SIDES[0], _SIDES[0]))
+    return picture.convert("RGBA" if clear else "RGB")
 
 
 def _fitting(picture: Image.Image, *, clear: bool, sharp: bool) -> tuple[bytes, str] | None:

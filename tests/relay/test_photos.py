@@ -1,12 +1,14 @@
 """However many pictures come at once, few are worked on together."""
 
 import asyncio
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import pytest
 from PIL import Image
 
 from bot.relay.photos import AT_ONCE, Photos
@@ -49,3 +51,23 @@ async def test_a_picture_is_made_beside_the_file(tmp_path: Path) -> None:
     assert (made.path, made.mime_type, made.still) == (tmp_path / "0.photo", "image/jpeg", False)
     with Image.open(made.path) as shown:
         assert shown.mode == "RGB"
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from bot.whatsapp import pictures
+assert pictures.converted(Path(sys.argv[1])) is not None
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+"""How much memory a process takes at most that makes one picture, in KiB (Linux: getrusage(2))."""
+
+
+@pytest.mark.parametrize(("size", "mode", "format"), [((6000, 6000), "RGBA", "WEBP"), ((8160, 6120), "RGB", "JPEG")])
+def test_the_largest_pictures_leave_the_bot_its_place_in_a_container_of_a_gigabyte(
+    tmp_path: Path, size: tuple[int, int], mode: str, format: str
+) -> None:
+    Image.new(mode, size).save(tmp_path / "large", format, lossless=True)
+    asked = (sys.executable, "-c", MEASURED, str(tmp_path / "large"))
+    done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60, cwd=Path(__file__).parents[2])
+    assert int(done.stdout) < 800 * 1024
