@@ -33,6 +33,9 @@ _PATIENCE = 2.0
 """Seconds; everything that is heard waits for this."""
 _PAUSE = 30.0
 """Seconds without a question after one that was not answered."""
+_LONGEST_PAUSE = 60.0
+"""Seconds, however long a limit is said to last: Rocket.Chat's own lasts as long (8.3 server/settings/rate.ts), to ask
+once more costs one refusal, and until then the order is left to chance."""
 _TOGETHER = 8
 _REMEMBERED = 5000
 
@@ -81,7 +84,8 @@ class Unannounced:
             async with asyncio.timeout(_PATIENCE):
                 await together(ask, firsts, _TOGETHER)
         except (BotError, TimeoutError) as error:
-            pause = error.after if isinstance(error, RateLimited) and error.after else _PAUSE
+            asked = error.after if isinstance(error, RateLimited) else None
+            pause = min(asked or _PAUSE, _LONGEST_PAUSE)
             self._rest = clock() + pause
             log.warning("agents' messages may come out of order for %.0f s: %s", pause, error or "no answer")
         return found

@@ -130,6 +130,19 @@ async def test_where_earlier_messages_cannot_be_asked_for_what_is_heard_goes_on(
         )
 
 
+async def test_a_limit_that_names_a_day_does_not_leave_the_order_to_chance_for_a_day(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged(start=False) as stage:
+        room = await talking(stage, FastClock(1))
+        said = "Error, too many requests. You must wait 86400 seconds before trying this. [error-too-many-requests]"
+        stage.rc.levers.add("chat.syncMessages", status=429, body={"success": False, "error": said})
+        await stage.agent_writes(room, "word")
+
+        await stage.customer_reads("word")
+        assert "may come out of order for 60 s" in caplog.text
+
+
 async def test_a_bot_that_is_logged_out_logs_in_again_and_loses_nothing() -> None:
     async with staged(start=False) as stage:
         room = await talking(stage, FastClock(speed=10))
