@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from bot.chatops.command import Act
 from bot.cli.stored import stored
 from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.doors import SystemClock
+from bot.ports import Journal, Stored
 from bot.relay.audit import by_operator
+
+_PAGE = 200
+"""Dead letters, with their bodies, that are in memory at once."""
 
 
 def _options(parser: Parser) -> None:
@@ -18,21 +23,34 @@ def _options(parser: Parser) -> None:
 
 async def _dead(options: Options) -> int:
     """Works on the stopped bot's journal: a running one holds the folder, and says so."""
+    asked = set(options.retry or ())
+    everything, seen = asked == {"all"}, set[str]()
     async with stored(settings(options)) as journal:
-        letters = await journal.dead(limit=1000)
-        wanted = {letter.entry.key for letter in letters} if options.retry == ["all"] else set(options.retry or ())
-        for letter in letters:
+        async for letter in _letters(journal):
+            key = letter.entry.key
+            if key in seen:
+                continue  # a running bot has tried it and given it up again
+            seen.add(key)
             when = datetime.fromtimestamp(letter.closed_at, UTC).strftime("%Y-%m-%d %H:%M")
-            again = letter.entry.key in wanted and await journal.retry(letter.entry.key)
+            again = (everything or key in asked) and await journal.retry(key)
             if again:
-                await journal.append(by_operator(Act("retry", {"entry": letter.entry.key}), SystemClock()))
-            print(f"{when}  {letter.entry.key}  {letter.why}{'  → waits again' if again else ''}")
-        if not letters:
-            print("No dead letters: everything that entered was delivered or still waits.")
-        unknown = wanted - {letter.entry.key for letter in letters}
-        for key in sorted(unknown):
-            print(f"There is no dead letter {key}.", file=sys.stderr)
-        return 1 if unknown else 0
+                await journal.append(by_operator(Act("retry", {"entry": key}), SystemClock()))
+            print(f"{when}  {key}  {letter.why}{'  → waits again' if again else ''}")
+    if not seen:
+        print("No dead letters: everything that entered was delivered or still waits.")
+    unknown = set() if everything else asked - seen
+    for key in sorted(unknown):
+        print(f"There is no dead letter {key}.", file=sys.stderr)
+    return 1 if unknown else 0
+
+
+async def _letters(journal: Journal) -> AsyncIterator[Stored]:
+    """All of them, those that were given up first in front."""
+    page = await journal.dead(_PAGE)
+    while page:
+        for letter in page:
+            yield letter
+        page = await journal.dead(_PAGE, after=page[-1])
 
 
 DEAD = Subcommand(

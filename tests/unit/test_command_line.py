@@ -1,12 +1,18 @@
 """The command line as a whole; what each subcommand does is tested where its subject is."""
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from bot.__main__ import SUBCOMMANDS, main
+from bot.doors import SystemClock
+from bot.ports import Entry
+from bot.storage.journal_sqlite import SqliteJournal
+from bot.storage.secrets import Vault
 from tests.configured import configured
 from tests.kept_logging import logging_kept
 
@@ -64,3 +70,29 @@ def test_no_dead_letters(capsys: pytest.CaptureFixture[str], config: Path) -> No
 def test_an_unknown_dead_letter_is_said_and_ends_with_1(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     assert main(["dead", "--config", str(config), "--retry", "wa:1"]) == 1
     assert "no dead letter wa:1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "left"), [(["wa:1003"], 1003), (["all"], 0)])
+def test_dead_letters_wait_again_however_many_there_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, config: Path, asked: list[str], left: int
+) -> None:
+    @asynccontextmanager
+    async def journal() -> AsyncIterator[SqliteJournal]:
+        async with SqliteJournal(tmp_path / "data", Vault(tmp_path / "data" / "secret.key"), SystemClock()) as opened:
+            yield opened
+
+    async def given_up() -> None:
+        async with journal() as opened:
+            await opened.append(*(Entry(f"wa:{n}", f"lane:{n}", "wa.message", {}) for n in range(1004)))
+            await asyncio.gather(*(opened.park(one, "NumberGone") for one in await opened.heads(2000)))
+
+    async def counts() -> Mapping[str, int]:
+        async with journal() as opened:
+            return await opened.counts()
+
+    asyncio.run(given_up())
+    assert main(["dead", "--config", str(config), "--retry", *asked]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 1004
+    assert told.out.count("waits again") == 1004 - left
+    assert asyncio.run(counts())["dead"] == left
