@@ -76,6 +76,12 @@ class RocketChat(_Section):
 
     @model_validator(mode="after")
     def _one_login(self) -> RocketChat:
+        """Both at once would log in with the password when somebody has revoked the token, perhaps as somebody else."""
+        if self.auth_token.get_secret_value() and self.password.get_secret_value():
+            raise ValueError(
+                "auth_token and password are both set: keep the one that the bot is to log in with, and take the other "
+                "out of the file or the environment"
+            )
         if not (self.user_id and self.auth_token.get_secret_value()) and not (
             self.username and self.password.get_secret_value()
         ):

@@ -47,6 +47,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         (("public_url", "publc_url"), "[server] publc_url is not a known setting. Did you mean public_url?"),
         (("[server]", "[sever]"), "[sever] is not a known section. Did you mean server?"),
         (('user_id = "bot"', ""), "set user_id and auth_token, or username and password"),
+        (
+            ('"token"', '"token"\nusername = "bot"\npassword = "word"'),
+            "[rocketchat]: auth_token and password are both set: keep the one that the bot is to log in with",
+        ),
         (("https://bot.example", "bot.example"), "[server] public_url: must be an address that begins with https://"),
         (("[rocketchat]", "[rocketchat"), "is not valid TOML"),
         (("https://bot.example", "http://bot.example"), "360Dialog delivers to no other"),
