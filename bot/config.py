@@ -241,8 +241,10 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
             table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             raise ConfigError(f"There is no file {path}. Copy config.example.toml to {path} and fill it in.") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from None
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is not UTF-8: {error}. Save it as UTF-8.") from None
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path} is not valid TOML: {error}") from None
     problems = [*_unknown_in_file(table), *_unknown_in_environment(os.environ if environ is None else environ)]

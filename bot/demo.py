@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,12 @@ async def page(port: int = 0) -> int:
             setup_room=stage.setup_room,
             port=port,
         )
-        async with show:
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(show)
+            except OSError as error:
+                why = os.strerror(error.errno or 0)
+                raise ConfigError(f"The page cannot be shown on port {port}: {why}. Take another --port.") from None
             print("A customer's phone, a Rocket.Chat workspace and the bot between them, all on this machine:\n")
             print(f"    {show.url}\n\nCtrl+C ends it.", flush=True)
             await asyncio.Event().wait()

@@ -171,13 +171,24 @@ async def begin(
             break
         except BotError as error:
             bot.waits_for = f"Rocket.Chat ({error})"
-            log.warning("Rocket.Chat cannot be used yet, again in %.0f s: %s (the doctor says more)", pause, error)
+            log.warning(
+                "Rocket.Chat at %s cannot be used yet, again in %.0f s: %s (what to do: `python -m bot doctor`)",
+                bot.settings.rocketchat.url,
+                pause,
+                error,
+            )
             await clock.sleep(pause)
             pause = min(pause * 2, 60.0)
     bot.waits_for = "the messages that were missed"
     await listener.caught_up.wait()
     bot.ready.set()
-    log.info("ready: %s listens to %s", bot.settings.server.public_url, bot.settings.rocketchat.url)
+    log.info(
+        "ready: at %s it is @%s, and its private channel there is #%s; 360Dialog and browsers reach it at %s",
+        bot.settings.rocketchat.url,
+        bot.username(),
+        bot.settings.rocketchat.setup_channel,
+        bot.settings.server.public_url,
+    )
     pause = _AGAIN
     while not setup.complete:
         await clock.sleep(pause)

@@ -168,7 +168,12 @@ class SetupChannel:
             await self._admin.change_setting(SLASH_SETTING, True)
             log.info("%s was switched on", SLASH_SETTING)
         except Refused as error:
-            log.warning("%s is off, and the bot may not switch it on: %s", SLASH_SETTING, error)
+            log.warning(
+                "web clients do not pass slash commands on to the bot; an administrator switches on %s "
+                "(Administration > Settings > Message), as the bot itself may not: %s",
+                SLASH_SETTING,
+                error,
+            )
             await self._once(room, "slash", Reply("setup.slash_off", {"setting": SLASH_SETTING, "bang": BANG}))
 
     async def _once(self, room: RoomId, occasion: str, reply: Reply) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from bot.cli.subcommand import Options, Parser, Subcommand
@@ -14,7 +15,13 @@ def _options(parser: Parser) -> None:
         "--replay", nargs="+", type=Path, metavar="FILE",
         help="feed recorded webhook bodies (JSON) through the real webhook edge and print what the agent sees",
     )  # fmt: skip
-    parser.add_argument("--port", type=int, default=0, help="port of the demo page (default: any free one)")
+    parser.add_argument("--port", type=_port, default=0, help="port of the demo page (default: any free one)")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number up to 65535")
+    return int(text)
 
 
 async def _demo(options: Options) -> int:

@@ -86,6 +86,8 @@ class Listener:
         self._gap = asyncio.Event()
         """Set while there is no gap: what was missed stands in the journal, so what comes live may follow it."""
         self.connected = False
+        self._away = ""
+        """Why there is no connection, so that each reason is said once and not with every try."""
         self.caught_up = asyncio.Event()
         """Set once everything that was missed before this start has been read."""
 
@@ -103,12 +105,17 @@ class Listener:
         match event:
             case Ready(user):
                 self._bot, self.connected = user, True
+                if self._away:
+                    log.info("connected to Rocket.Chat")
+                    self._away = ""
                 self._owes = True
                 self._gap.clear()
                 self._catch_up_now.set()
             case Lost(why):
                 self.connected = False
-                log.warning("connection to Rocket.Chat lost: %s", why)
+                if why != self._away:
+                    log.warning("no connection to Rocket.Chat, trying on: %s", why)
+                    self._away = why
             case Heard():
                 await self._queue.put(event)
 

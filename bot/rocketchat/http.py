@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -51,9 +53,23 @@ async def ask(
             reset_in = _reset_in(response.headers)
             raise error_of(response.status, data, reset_in=reset_in, optional=optional)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unreachable(type(error).__name__) from None
+        raise Unreachable(reason_of(error)) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Trouble(type(error).__name__) from None
+
+
+def reason_of(error: BaseException) -> str:
+    """Why no connection was made, as the system says it; libraries wrap that, some of them twice."""
+    inner: object = error
+    while isinstance(inner, BaseException):
+        if isinstance(inner, OSError) and inner.errno and inner.strerror:
+            of_names_or_tls = inner.errno < 0 or isinstance(inner, ssl.SSLError)  # which have numbers of their own
+            return inner.strerror if of_names_or_tls else os.strerror(inner.errno)
+        if isinstance(inner, aiohttp.ClientConnectorError):
+            inner = inner.os_error
+        else:
+            inner = getattr(inner, "reason", None) or inner.__cause__ or next(iter(inner.args), None)
+    return type(error).__name__
 
 
 async def read_answer(response: aiohttp.ClientResponse, largest: int = LARGEST) -> object:

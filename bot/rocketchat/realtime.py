@@ -117,7 +117,6 @@ class Realtime:
                 name, place = type(error).__name__, place_of(error)
                 log.error("the connection to Rocket.Chat broke in an unforeseen way: %s %s", name, place)
                 why, after = type(error).__name__, None
-            log.info("connection to Rocket.Chat lost: %s", why)
             await queue.put(Lost(why))
             tries = 0 if self._ready_at < math.inf else tries + 1
             most = min(self._longest, 2.0 ** min(tries, 16))

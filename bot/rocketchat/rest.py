@@ -24,6 +24,7 @@ from bot.model import RoomId
 from bot.ports import Json, WorkspaceAdmin
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.error_ids import error_of
+from bot.rocketchat.http import reason_of
 
 _LARGEST = 16 * 1024 * 1024
 T = TypeVar("T")
@@ -167,7 +168,7 @@ def _as_bot_error(error: Exception) -> BotError:
         case RocketApiException() | RocketBadStatusCodeException():
             return error_of(error.status_code, error.response_json)
         case requests.ConnectionError():
-            return Unreachable(type(error).__name__)
+            return Unreachable(reason_of(error))
     # requests.Timeout, a redirect, an answer that is no JSON and was taken for one by the package
     return Trouble(type(error).__name__)
 

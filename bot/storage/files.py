@@ -41,7 +41,10 @@ def make_private_folder(folder: Path) -> None:
             path.mkdir(mode=0o700, exist_ok=True)
             sync_folder(path.parent)
         except OSError as error:
-            raise StorageError(f"The folder {path} cannot be made: {error.strerror}.") from None
+            raise StorageError(
+                f"The folder {path} cannot be made: {error.strerror}. Make it for the user that the bot runs as, or "
+                "name another place in [storage]."
+            ) from None
 
 
 def sync_folder(folder: Path) -> None:

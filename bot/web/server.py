@@ -7,7 +7,9 @@ every unexpected failure with a bare 500, so that no detail leaves the house.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -62,6 +64,18 @@ def give_time(request: web.Request, seconds: float) -> None:
     request.app[CONNECTIONS].requests.give(seconds)
 
 
+def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    """In words: why, and what to do."""
+    at = f"[server] {host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(f"{at} is used by another program, perhaps another bot: end it, or take another port.")
+    if error.errno == errno.EACCES:
+        return ConfigError(f"{at} belongs to root, as ports below 1024 do: let the TLS proxy lead to a higher one.")
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, None):  # None: Python 3.13
+        return ConfigError(f"{at} is no place of this machine: host is 127.0.0.1, or 0.0.0.0 for all its addresses.")
+    return ConfigError(f"{at} cannot be listened to: {error.strerror}.")
+
+
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listens while the block runs; yields the port, which matters when 0 was asked for."""
@@ -88,10 +102,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         try:
             server = await loop.create_server(connection, host, port, backlog=512)
         except OSError as error:
-            raise ConfigError(
-                f"[server] host and port: cannot listen on {host}:{port} ({error.strerror or error}). Is another "
-                "program, or another bot, using it?"
-            ) from None
+            raise _cannot_listen(host, port, error) from None
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:

@@ -118,8 +118,12 @@ async def test_a_lost_answer_and_a_server_that_is_away_are_told_apart() -> None:
     async with server(cuts) as (url, session):
         with pytest.raises(Trouble):
             await ask(session, "POST", f"{url}/x", body={})
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable) as away:
             await ask(session, "GET", f"http://127.0.0.1:{unused_port()}/x")
+        assert str(away.value) == "Unreachable: Connection refused"
+        with pytest.raises(Unreachable) as unknown:
+            await ask(session, "GET", "http://nowhere.invalid/x")  # RFC 2606: a name that never is
+        assert "name" in str(unknown.value).lower()
 
 
 async def test_the_wait_comes_from_the_headers_where_no_sentence_tells_it() -> None:

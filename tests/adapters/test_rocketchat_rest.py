@@ -131,8 +131,12 @@ async def test_faults_of_the_network_are_busy_and_never_an_exception_of_the_pack
         with pytest.raises((Trouble, Unreachable)):
             await stage.admin.me()
     assert stage.asked("elsewhere") == 0
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as away:
         await Admin(f"http://127.0.0.1:{unused_port()}", stage.credentials).me()
+    assert str(away.value) == "Unreachable: Connection refused"
+    with pytest.raises(Unreachable) as unknown:
+        await Admin("http://nowhere.invalid", stage.credentials).me()  # RFC 2606: a name that never is
+    assert "name" in str(unknown.value).lower()
 
 
 async def test_a_page_of_a_proxy_does_not_say_that_a_channel_is_not_there(stage: Stage) -> None:

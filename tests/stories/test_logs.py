@@ -51,3 +51,20 @@ async def test_every_line_of_a_message_has_its_id_and_none_names_anybody(stream:
     assert any("again in" in one for one in told[1:-1])
     assert told[-1].endswith("done")
     assert any(str(wamid)[-8:] in line.get("entry", "") and line["event"] == "stored wa.message" for line in lines)
+
+
+async def test_a_first_start_says_once_what_it_waits_for_and_then_where_to_go_on(stream: io.StringIO) -> None:
+    async with staged(start=False) as stage:
+        stage.rc.levers.add("api/v1/login", times=4, status=502, body="bad gateway")
+        await stage.start()
+        url, channel = stage.settings.rocketchat.url, stage.settings.rocketchat.setup_channel
+
+    told = [str(json.loads(line)["event"]) for line in stream.getvalue().splitlines()]
+    waiting = [line for line in told if line.startswith(f"Rocket.Chat at {url} cannot be used yet, again in 1 s: ")]
+    assert len(waiting) == 1
+    assert waiting[0].endswith("(what to do: `python -m bot doctor`)")
+    away = [line for line in told if line.startswith("no connection to Rocket.Chat, trying on: ")]
+    assert len(away) == 1
+    assert told.index(away[0]) < told.index("connected to Rocket.Chat")
+    ready = next(line for line in told if line.startswith("ready: "))
+    assert f"at {url} it is @{stage.bot_user.username}, and its private channel there is #{channel};" in ready

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -60,6 +61,46 @@ def test_a_configuration_that_cannot_be_used_ends_with_2(capsys: pytest.CaptureF
     assert main(["dead", "--config", str(tmp_path / "nowhere.toml")]) == 2
 
     assert "Copy config.example.toml" in capsys.readouterr().err
+
+
+def test_a_folder_in_place_of_the_configuration_is_said_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["doctor", "--config", str(tmp_path)]) == 2
+
+    assert capsys.readouterr().err == f"{tmp_path} cannot be read: Is a directory\n"
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "٨"])
+def test_what_is_no_port_is_said(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["demo", f"--port={port}"])
+
+    assert left.value.code == 2
+    assert "is no port: write a number up to 65535" in capsys.readouterr().err
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def test_a_port_of_the_demo_that_is_taken_is_said(taken: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", f"--port={taken}"]) == 2
+
+    told = capsys.readouterr().err
+    assert told == f"The page cannot be shown on port {taken}: Address already in use. Take another --port.\n"
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    config = configured(tmp_path, tmp_path / "file" / "data")
+
+    assert main(["dead", "--config", str(config)]) == 2
+    assert "name another place in [storage]." in capsys.readouterr().err
 
 
 def test_no_dead_letters(capsys: pytest.CaptureFixture[str], config: Path) -> None:
