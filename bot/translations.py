@@ -95,6 +95,10 @@ def known_language(language: str) -> str:
     return _closest(language, catalogues())
 
 
+def is_known_language(language: str) -> bool:
+    return _found(language, catalogues()) is not None
+
+
 def own_names() -> Mapping[str, str]:
     """The languages there are, each by the name that its speakers use."""
     names = {code: Locale.parse(code).get_display_name() or code for code in catalogues()}
@@ -102,8 +106,12 @@ def own_names() -> Mapping[str, str]:
 
 
 def _closest(language: str, known: Mapping[str, object]) -> str:
+    return _found(language, known) or FALLBACK
+
+
+def _found(language: str, known: Mapping[str, object]) -> str | None:
     wanted = language.strip().replace("-", "_")
     main = wanted.split("_")[0].casefold()
     names = {name.casefold(): name for name in known}
     related = (name for name in known if name.casefold().startswith(f"{main}_"))
-    return names.get(wanted.casefold()) or names.get(main) or next(related, FALLBACK)
+    return names.get(wanted.casefold()) or names.get(main) or next(related, None)

@@ -31,7 +31,7 @@ async def examine(settings: Settings, clock: Clock = _clock) -> list[Finding]:
 
 
 async def facts(settings: Settings, clock: Clock = _clock) -> Facts:
-    here = await house.look(settings.storage)
+    here = await house.look(settings.storage, settings.app.preferred_language)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         login = credentials(settings.rocketchat, session, clock, _Kept(here.stored.facts), here.vault)
         admin = Admin(settings.rocketchat.url, login, timeout=address.TIMEOUT)

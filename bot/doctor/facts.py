@@ -100,6 +100,8 @@ class HouseFacts:
     incomplete: Mapping[str, int] = field(default_factory=dict)
     """Language → how many texts it lacks."""
     languages: int = 0
+    unknown_language: str = ""
+    """The one that is configured, when there are no texts in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from bot.doctor.facts import HouseFacts
 from bot.storage.files import StorageError
 from bot.storage.inspection import Inspected, existing_vault, in_use, inspect
 from bot.storage.secrets import Vault
-from bot.translations import FALLBACK, catalogues
+from bot.translations import FALLBACK, catalogues, is_known_language
 
 _WRITES = 5
 
@@ -29,7 +29,7 @@ class House:
     vault: Vault | None
 
 
-async def look(config: Storage) -> House:
+async def look(config: Storage, language: str) -> House:
     vault, key, key_said = None, "fine", ""
     try:
         vault = await asyncio.to_thread(existing_vault, config)
@@ -61,6 +61,7 @@ async def look(config: Storage) -> House:
         running=await asyncio.to_thread(in_use, config.data_dir),
         incomplete={name: len(lacks) for name, texts in everything.items() if (lacks := everything[FALLBACK] - texts)},
         languages=len(everything),
+        unknown_language="" if is_known_language(language) else language,
     )
     return House(facts, stored, vault)
 

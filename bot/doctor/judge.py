@@ -16,6 +16,7 @@ from bot.chatops.command import SLASH
 from bot.chatops.setup_channel import SLASH_SETTING
 from bot.doctor.facts import AddressFacts, Answer, Facts, HouseFacts, NumberFacts, WorkspaceFacts
 from bot.ports import Finding, Verdict
+from bot.translations import own_names
 
 OLDEST = 7
 """Major version of Rocket.Chat that this bot was made for at the least."""
@@ -83,6 +84,8 @@ def _house(house: HouseFacts) -> Iterator[Finding]:
         yield _problem("languages", "languages_missing", names=", ".join(sorted(house.incomplete)))
     else:
         yield _fine("languages", "languages_ok", count=house.languages)
+    if house.unknown_language:
+        yield _hint("language", "language_unknown", name=house.unknown_language, names=", ".join(sorted(own_names())))
     yield _key_file(house)
     yield _disk(house)
     yield _store(house)

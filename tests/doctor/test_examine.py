@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from bot.__main__ import main
-from bot.config import Dialog360, RocketChat, Settings
+from bot.config import App, Dialog360, RocketChat, Settings
 from bot.doctor.examine import examine
 from bot.ports import Finding
 from bot.stage import Stage, config_text, free_port, staged
@@ -114,6 +114,16 @@ async def three_ends(stage: Stage, capsys: pytest.CaptureFixture[str], file: Pat
     assert blocked["check"] == f"number {stage.number.phone}" and blocked["cause"] and blocked["fix"]
 
     assert await asyncio.to_thread(main, ["doctor", "--config", str(file.with_name("none.toml"))]) == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("Deutsch", True), ("nl", True), ("de-AT", False), ("pt", False), ("", False)]
+)
+async def test_a_configured_language_without_texts_is_named(stage: Stage, language: str, told: bool) -> None:
+    settings = stage.settings.model_copy(update={"app": App(preferred_language=language)})
+    found = await bad(settings)
+    assert ("language_unknown" in found) is told
+    assert not told or found["language_unknown"].values["name"] == language
 
 
 # --- Rocket.Chat ----------------------------------------------------------------------------------------------------

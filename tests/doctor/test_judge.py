@@ -110,6 +110,7 @@ PROBLEMS: dict[str, Facts] = {
 }
 HINTS: dict[str, Facts] = {
     "disk_low": house(free=500 * 1024 * 1024),
+    "language_unknown": house(unknown_language="Klingon"),
     "disk_slow": house(write_ms=80.0),
     "database_unchecked": house(store="unchecked"),
     "dead": house(dead=2),
