@@ -242,9 +242,8 @@ def _metrics_page(bot: Bot, doors: Doors, metrics: Metrics, guesses: Guesses) ->
     async def text() -> bytes:
         return metrics.text(await glance.state())
 
-    server = bot.settings.server
-    token = server.metrics_token.get_secret_value()
-    return MetricsPage(text, token=token, public_url=server.public_url, guesses=guesses)
+    token = bot.settings.server.metrics_token.get_secret_value()
+    return MetricsPage(text, token=token, guesses=guesses)
 
 
 def _office(

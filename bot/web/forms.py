@@ -334,7 +334,10 @@ class Forms:
             return False
         if origin is None or (origin == "null" and site is not None):
             return True
-        host = urlsplit(origin).netloc.lower()
+        try:
+            host = urlsplit(origin).netloc.lower()
+        except ValueError:
+            return False
         return bool(host) and host in (request.host.lower(), self._own_host)
 
 

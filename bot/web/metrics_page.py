@@ -1,7 +1,8 @@
 """`/metrics`, for Prometheus. It shares the one port of the bot, which a proxy leads the internet to.
 
 With `[server] metrics_token` whoever sends it as `Authorization: Bearer …` may read. Without, only a program on this
-machine may that asks the port itself: a request that came through a proxy, or for the public name, finds nothing here.
+machine may that asks the port itself, by an address of loopback or `localhost`: a request that came through a proxy
+finds nothing here, nor does one for another name, which a page in a browser of this machine may have led here.
 """
 
 from __future__ import annotations
@@ -20,11 +21,9 @@ _OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-
 
 
 class MetricsPage:
-    def __init__(self, text: Callable[[], Awaitable[bytes]], *, token: str, public_url: str, guesses: Guesses) -> None:
+    def __init__(self, text: Callable[[], Awaitable[bytes]], *, token: str, guesses: Guesses) -> None:
         self._text = text
         self._token = token
-        parts = urlsplit(public_url)
-        self._public_host = "" if _is_loopback(parts.hostname or "") else (parts.hostname or "").casefold()
         self._guesses = guesses
 
     def routes(self) -> list[web.RouteDef]:
@@ -37,7 +36,7 @@ class MetricsPage:
         itself."""
         if self._token:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
+            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token.encode()):
                 self._guesses.wrong(request)
                 raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         elif not self._from_here(request):
@@ -48,10 +47,9 @@ class MetricsPage:
         if not _is_loopback(request.remote or "") or any(name in request.headers for name in _OF_PROXIES):
             return False
         try:
-            asked = urlsplit(f"//{request.host}").hostname or ""
+            return _is_loopback(urlsplit(f"//{request.host}").hostname or "")
         except ValueError:
             return False
-        return not self._public_host or asked.casefold() != self._public_host
 
 
 def _is_loopback(address: str) -> bool:

@@ -69,7 +69,9 @@ async def test_looking_at_a_page_uses_nothing_up(scene: Scene, browser: Browser)
     assert "is now connected" in (await browser.submit(address, page, **FILLED)).text
 
 
-@pytest.mark.parametrize("origin", ["null", "https://evil.example", "https://bot.example.evil.example", "x"])
+@pytest.mark.parametrize(
+    "origin", ["null", "https://evil.example", "https://bot.example.evil.example", "x", "http://["]
+)
 async def test_a_form_sent_from_elsewhere_is_refused(scene: Scene, browser: Browser, origin: str) -> None:
     address, page = await opened(scene, browser)
 
