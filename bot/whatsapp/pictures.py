@@ -1,5 +1,9 @@
 """Pictures that WhatsApp does not take (it takes JPEG and PNG with 8 bits a colour, RGB or RGBA, up to 5 MB), as ones
-that it does."""
+that it does.
+
+Of a damaged file Pillow's decoders raise whatever they stumble over (IndexError, RuntimeError, struct.error, …), so
+every error here says only that it cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ def fits(path: Path) -> bool:
             file.seek(_IHDR_DEPTH)
             deep = picture.format == "PNG" and file.read(1) != b"\x08"
             return picture.mode in ("RGB", "RGBA") and not deep
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Exception:
         return True
 
 
@@ -39,7 +43,7 @@ def moves(path: Path) -> bool:
     try:
         with Image.open(path, formats=_FORMATS) as picture:
             return bool(getattr(picture, "is_animated", False))
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except Exception:
         return False
 
 
@@ -61,7 +65,7 @@ def converted(path: Path) -> tuple[bytes, str] | None:
                 ImageOps.exif_transpose(picture, in_place=True)
                 small = _small(picture, clear=clear)
             return _fitting(small, clear=clear, sharp=sharp)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        except Exception:
             return None
 
 

@@ -1,6 +1,7 @@
 """However many pictures come at once, few are worked on together."""
 
 import asyncio
+import io
 import subprocess
 import sys
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from bot.relay.photos import AT_ONCE, Photos
@@ -51,6 +54,50 @@ async def test_a_picture_is_made_beside_the_file(tmp_path: Path) -> None:
     assert (made.path, made.mime_type, made.still) == (tmp_path / "0.photo", "image/jpeg", False)
     with Image.open(made.path) as shown:
         assert shown.mode == "RGB"
+
+
+def test_a_photo_that_is_made_smaller_while_it_is_read_is_turned_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8160, 6120)).save(tmp_path / "photo", "JPEG", exif=exif)
+    made = pictures.converted(tmp_path / "photo")
+    assert made is not None
+    with Image.open(io.BytesIO(made[0])) as picture:
+        assert picture.size == (3060, 4080)
+
+
+def saved(format: str) -> bytes:
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30), (1, 200, 3)).save(out, format, exif=exif if format == "JPEG" else b"")
+    return out.getvalue()
+
+
+def spoilt(content: bytes, places: list[tuple[int, bytes]]) -> bytes:
+    changed = bytearray(content)
+    for place, piece in places:
+        at = place % len(content)
+        changed[at : at + len(piece)] = piece
+    return bytes(changed)
+
+
+@given(
+    content=st.sampled_from([saved(format) for format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")]),
+    places=st.lists(st.tuples(st.integers(0, 4000), st.binary(min_size=1, max_size=4)), min_size=1, max_size=5),
+)
+@example(saved("AVIF"), [(35, b";")])
+@example(saved("GIF"), [(96, b",")])
+@example(saved("JPEG"), [(at, b"\0") for at in range(30, 50)])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_wrong_with_a_file_no_error_escapes(
+    tmp_path: Path, content: bytes, places: list[tuple[int, bytes]]
+) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(spoilt(content, places))
+    assert pictures.fits(path) in (True, False)
+    assert pictures.moves(path) in (True, False)
+    made = pictures.converted(path)
+    assert made is None or made[1] in ("image/jpeg", "image/png")
 
 
 MEASURED = """

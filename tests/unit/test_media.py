@@ -341,15 +341,6 @@ def test_a_picture_is_turned_upright_and_loses_what_it_says_of_place_and_time(tm
         assert not picture.getexif()
 
 
-def test_a_photo_that_is_made_smaller_while_it_is_read_is_turned_too(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    made = pictures.converted(saved(tmp_path, Image.new("RGB", (8160, 6120)), "JPEG", exif=exif))
-    assert made is not None
-    with Image.open(io.BytesIO(made[0])) as picture:
-        assert picture.size == (3060, 4080)
-
-
 def test_a_see_through_picture_stays_so_unless_it_is_too_large(tmp_path: Path) -> None:
     small = pictures.converted(saved(tmp_path, Image.new("RGBA", (40, 20)), "WEBP", lossless=True))
     assert small is not None and small[1] == "image/png"
