@@ -18,32 +18,32 @@ from bot.ports import Belongings, Entry, Stored
 from bot.storage.journal_rows import Row
 
 NAMES = """
-    SELECT contact, phone, user_id FROM conversations WHERE contact = ?1
-    UNION SELECT contact, phone, user_id FROM conversations WHERE phone = '+' || ?1 AND phone <> ''
-    UNION SELECT contact, phone, user_id FROM conversations WHERE user_id = ?1 AND user_id <> ''
+    SELECT contact, phone, user_id FROM conversations WHERE contact = :person
+    UNION SELECT contact, phone, user_id FROM conversations WHERE phone = '+' || :person AND phone <> ''
+    UNION SELECT contact, phone, user_id FROM conversations WHERE user_id = :person AND user_id <> ''
 """
-ROOMS = "SELECT room FROM rooms WHERE contact IN (SELECT value FROM json_each(?1))"
+ROOMS = "SELECT room FROM rooms WHERE contact IN (SELECT value FROM json_each(:names))"
 LATEST = """
     SELECT * FROM entries WHERE seq IN (
         SELECT e.seq FROM pairs p JOIN entries e ON e.key = p.entry
-            WHERE p.contact IN (SELECT value FROM json_each(?1))
-        UNION SELECT e.seq FROM lanes l JOIN json_each(?2) AS t ON substr(l.lane, -length(t.value)) = t.value
+            WHERE p.contact IN (SELECT value FROM json_each(:names))
+        UNION SELECT e.seq FROM lanes l JOIN json_each(:tails) AS t ON substr(l.lane, -length(t.value)) = t.value
             JOIN entries e ON e.lane = l.lane AND e.state = 'waiting'
-        UNION SELECT e.seq FROM entries e JOIN json_each(?2) AS t ON substr(e.lane, -length(t.value)) = t.value
+        UNION SELECT e.seq FROM entries e JOIN json_each(:tails) AS t ON substr(e.lane, -length(t.value)) = t.value
             WHERE e.state = 'dead'
-    ) ORDER BY seq DESC LIMIT ?3
+    ) ORDER BY seq DESC LIMIT :most
 """
 
 
 def in_postgres(query: str) -> str:
     """The same query for PostgreSQL."""
     for old, new in (
-        ("(SELECT value FROM json_each(?1))", "(SELECT unnest($1::text[]))"),
-        ("json_each(?2) AS t", "unnest($2::text[]) AS t (value)"),
+        ("(SELECT value FROM json_each(:names))", "(SELECT unnest($1::text[]))"),
+        ("json_each(:tails) AS t", "unnest($2::text[]) AS t (value)"),
         ("substr(l.lane, -length(t.value))", "right(l.lane, length(t.value))"),
         ("substr(e.lane, -length(t.value))", "right(e.lane, length(t.value))"),
-        ("?1", "$1::text"),
-        ("?3", "$3"),
+        (":person", "$1::text"),
+        (":most", "$3"),
     ):
         query = query.replace(old, new)
     return query
@@ -64,10 +64,10 @@ def tails_of(names: Iterable[str], rooms: Iterable[Row]) -> list[str]:
 
 # --- everything that is stored of a person --------------------------------------------------------------------------
 
-PAIRS = "SELECT * FROM pairs WHERE contact IN (SELECT value FROM json_each(?1))"
-CONVERSATIONS = "SELECT * FROM conversations WHERE contact IN (SELECT value FROM json_each(?1))"
+PAIRS = "SELECT * FROM pairs WHERE contact IN (SELECT value FROM json_each(:names))"
+CONVERSATIONS = "SELECT * FROM conversations WHERE contact IN (SELECT value FROM json_each(:names))"
 MARKS = "SELECT name, value FROM marks"
-ENTRIES = "SELECT * FROM entries WHERE seq > ?1 AND kind <> 'audit' ORDER BY seq LIMIT ?2"
+ENTRIES = "SELECT * FROM entries WHERE seq > :after AND kind <> 'audit' ORDER BY seq LIMIT :most"
 """Everything, in pages: only who exports or erases walks so far. The audit log names no customer."""
 PAGE = 5000
 SHARED = ("template.order", "template.report")

@@ -226,10 +226,11 @@ class SqliteJournal:
 
     async def latest(self, person: str, limit: int) -> list[Stored]:
         def look(db: sqlite3.Connection) -> list[Row]:
-            names = whose.names_of(storable(person), db.execute(whose.NAMES, (storable(person),)))
-            rooms = db.execute(whose.ROOMS, (json.dumps(names),)).fetchall()
-            tails = json.dumps(whose.tails_of(names, rooms))
-            return db.execute(whose.LATEST, (json.dumps(names), tails, limit)).fetchall()
+            names = whose.names_of(storable(person), db.execute(whose.NAMES, {"person": storable(person)}))
+            known = {"names": json.dumps(names), "most": limit}
+            rooms = db.execute(whose.ROOMS, known).fetchall()
+            known["tails"] = json.dumps(whose.tails_of(names, rooms))
+            return db.execute(whose.LATEST, known).fetchall()
 
         return [stored_of(row) for row in await self._read(look)]
 

@@ -116,8 +116,9 @@ def show_head(db: sqlite3.Connection, lane: str) -> None:
         return
     seq, due, first_at = head
     db.execute(
-        "INSERT INTO lanes (lane, seq, delayed, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (lane) DO UPDATE "
-        "SET seq = ?2, delayed = ?3, since = ?4 WHERE seq != ?2 OR delayed != ?3 OR since != ?4",
+        "INSERT INTO lanes (lane, seq, delayed, since) VALUES (?, ?, ?, ?) ON CONFLICT (lane) DO UPDATE "
+        "SET seq = excluded.seq, delayed = excluded.delayed, since = excluded.since "
+        "WHERE seq != excluded.seq OR delayed != excluded.delayed OR since != excluded.since",
         (lane, seq, int(due > 0), due or first_at),
     )
 
@@ -311,8 +312,9 @@ def remember(db: sqlite3.Connection, sealed: Sealed) -> None:
 
 def _remember_room(db: sqlite3.Connection, room: RoomId, conversation: Conversation) -> None:
     db.execute(
-        "INSERT INTO rooms (room, number, contact) VALUES (?1, ?2, ?3) ON CONFLICT (room) DO UPDATE "
-        "SET number = ?2, contact = ?3 WHERE number != ?2 OR contact != ?3",
+        "INSERT INTO rooms (room, number, contact) VALUES (?, ?, ?) ON CONFLICT (room) DO UPDATE SET "
+        "number = excluded.number, contact = excluded.contact "
+        "WHERE number != excluded.number OR contact != excluded.contact",
         (room, conversation.number, conversation.contact),
     )
 
@@ -325,8 +327,8 @@ def set_mark(db: sqlite3.Connection, name: str, value: str, *, forward: bool) ->
         db.execute("DELETE FROM marks WHERE name = ?", (name,))
         return
     db.execute(
-        "INSERT INTO marks VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2 "
-        "WHERE NOT ?3 OR CAST(value AS REAL) < CAST(?2 AS REAL)",
+        "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value "
+        "WHERE NOT ? OR CAST(value AS REAL) < CAST(excluded.value AS REAL)",
         (name, value, forward),
     )
 

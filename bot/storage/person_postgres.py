@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAMES, _ROOMS, _PAIRS, _CONVERSATIONS = (
     persons.in_postgres(query) for query in (persons.NAMES, persons.ROOMS, persons.PAIRS, persons.CONVERSATIONS)
 )
-_ENTRIES = persons.ENTRIES.replace("?1", "$1::bigint").replace("?2", "$2::bigint")
+_ENTRIES = persons.ENTRIES.replace(":after", "$1::bigint").replace(":most", "$2::bigint")
 
 
 async def belongings(db: Db, person: str) -> Belongings:

@@ -19,7 +19,7 @@ from bot.storage.journal_tables import show_head
 
 def belongings(db: sqlite3.Connection, person: str) -> Belongings:
     whose = _whose(db, person)
-    conversations = db.execute(persons.CONVERSATIONS, (json.dumps(whose.names),))
+    conversations = db.execute(persons.CONVERSATIONS, {"names": json.dumps(whose.names)})
     return persons.belongings(whose, conversations, whose.marks(db.execute(persons.MARKS)), _entries(db, whose))
 
 
@@ -35,22 +35,22 @@ def erase(db: sqlite3.Connection, person: str, now: float, derive: Derive) -> Er
     marks = whose.marks(db.execute(persons.MARKS))
     db.executemany("DELETE FROM marks WHERE name = ?", [(name,) for name, _ in marks])
     gone = [
-        db.execute(f"DELETE FROM {table} WHERE contact IN (SELECT value FROM json_each(?1))", (names,)).rowcount  # noqa: S608 - our own names
+        db.execute(f"DELETE FROM {table} WHERE contact IN (SELECT value FROM json_each(?))", (names,)).rowcount  # noqa: S608 - our own names
         for table in ("pairs", "rooms", "conversations")
     ]
     return Erased(gone[2], gone[1], gone[0], len(marks), len(found) - len(busy), len(busy))
 
 
 def _whose(db: sqlite3.Connection, person: str) -> Whose:
-    names = persons.names_of(person, db.execute(persons.NAMES, (person,)))
-    listed = json.dumps(names)
-    rooms = [str(row["room"]) for row in db.execute(persons.ROOMS, (listed,))]
-    return Whose(names, rooms, [pair_of(row) for row in db.execute(persons.PAIRS, (listed,))])
+    names = persons.names_of(person, db.execute(persons.NAMES, {"person": person}))
+    listed = {"names": json.dumps(names)}
+    rooms = [str(row["room"]) for row in db.execute(persons.ROOMS, listed)]
+    return Whose(names, rooms, [pair_of(row) for row in db.execute(persons.PAIRS, listed)])
 
 
 def _entries(db: sqlite3.Connection, whose: Whose) -> Iterator[Stored]:
     last = 0
-    while rows := db.execute(persons.ENTRIES, (last, persons.PAGE)).fetchall():
+    while rows := db.execute(persons.ENTRIES, {"after": last, "most": persons.PAGE}).fetchall():
         last = rows[-1]["seq"]
         for row in rows:
             stored = stored_of(row)

@@ -198,7 +198,8 @@ def _prepare(folder: Path, vault: Vault, file: Path, lost_at: float | None, made
             db.execute("BEGIN IMMEDIATE")
             held_back = _hold_back(db, made_at)
             db.execute(
-                "INSERT INTO marks VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", (FLOOR, str(lost_at))
+                "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (FLOOR, str(lost_at)),
             )
             db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -226,8 +226,8 @@ async def test_nothing_is_known_of_somebody_else(journal: Journal, clock: Manual
 async def test_nobody_walks_through_what_is_done(tmp_path: Path, clock: ManualClock) -> None:
     async with SqliteStore(tmp_path).open(clock):
         with closing(sqlite3.connect(tmp_path / FILE)) as db, db:
+            values = {"person": "", "names": "[]", "tails": "[]", "most": 10}
             for query in (journal_person.NAMES, journal_person.ROOMS, journal_person.LATEST):
-                values = ("[]", "[]", 10)[: 3 if "?3" in query else 1]
                 plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values)]
                 walks = [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
                 open_ones = ("entries_dead", "entries_waiting")  # indexes of what is not done
