@@ -147,12 +147,21 @@ class PostgresJournal(Lookups):
         await self._change(self._give_back(entry))
 
     async def confirm(self, key: str, part: int, wamid: str) -> bool:
-        found = await self._change(self._database.transact(lambda db: tables.confirm(db, plain(key), part, wamid)))
-        self._tell(NEWS)
-        return found
+        return await self._found(lambda db: tables.confirm(db, plain(key), part, wamid))
 
     async def retry(self, key: str) -> bool:
-        found = await self._change(self._database.transact(lambda db: tables.retry(db, plain(key))))
+        return await self._found(lambda db: tables.retry(db, plain(key)))
+
+    async def _found(self, change: Callable[[Db], Awaitable[bool]]) -> bool:
+        """Whether any try found something to change: of one whose connection was lost in the commit the change may have
+        been made, and then the next one finds nothing."""
+        found = False
+
+        async def work(db: Db) -> None:
+            nonlocal found
+            found = await change(db) or found
+
+        await self._change(self._database.transact(work))
         self._tell(NEWS)
         return found
 

@@ -79,6 +79,33 @@ async def test_a_bot_that_was_frozen_between_the_commit_and_the_answer_hands_not
             await there.journal.done(again, DONE)
 
 
+async def test_what_was_retried_or_confirmed_is_said_though_the_connection_dies_in_the_commit(
+    url: str, tmp_path: Path
+) -> None:
+    """The second try finds it made; a person who read that there is nothing to retry would look for it elsewhere."""
+    key = tmp_path / "secret.key"
+    async with SilentLine(url, b"nothing").laid() as line, bot_on(line.url, key) as here, bot_on(url, key) as there:
+        await there.journal.append(entry("a"))
+        await there.journal.park(await take(there.journal, "a"), "refused")
+        line.hold_answers_after(b"COMMIT")
+        retrying = asyncio.create_task(here.journal.retry("a"))
+        [one] = await soon(lambda: there.journal.heads(1))
+        line.cut()
+        assert await retrying
+
+        await there.journal.progress(one, 0, Step("handed"))
+        await there.journal.again(one, 60, "unsure", confirm=True)
+        line.hold_answers_after(b"COMMIT")
+        confirming = asyncio.create_task(here.journal.confirm("a", 0, "wamid"))
+        [one] = await soon(lambda: there.journal.heads(1))
+        await there.journal.done(one, DONE)
+        line.cut()
+        assert await confirming
+
+        assert not await here.journal.retry("a")
+        assert not await here.journal.confirm("a", 0, "wamid")
+
+
 async def test_a_bot_whose_old_session_lingers_takes_its_place_all_the_same(
     url: str, tmp_path: Path, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

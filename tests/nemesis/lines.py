@@ -52,6 +52,12 @@ class SilentLine:
         """Once these bytes have passed, no answer does until `go_on`."""
         self._last = last
 
+    def cut(self) -> None:
+        """Every connection that there is, with the answers that are held."""
+        for writer in self._open:
+            writer.transport.abort()
+        self._answers.set()
+
     def go_on(self) -> None:
         self._answers.set()
 
