@@ -35,7 +35,7 @@ class Entry:
 
     `key` is its identity: a second append of the same key is ignored, for ever. `lane` is its queue: entries of one
     lane are worked on one at a time, ordered by (`at_ms`, arrival). `source` names the connected number it belongs to,
-    or is empty. The last five fields are the journal's own and are ignored on append.
+    or is empty. The last six fields are the journal's own and are ignored on append.
     """
 
     key: str
@@ -53,6 +53,8 @@ class Entry:
     """It was put back because its effect is unsure; the next look decides."""
     first_at: float = 0.0
     steps: Mapping[int, Step] = field(default_factory=dict)
+    given_up_at: float = 0.0
+    """Unix seconds at which it became a dead letter, of one that waits again since; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

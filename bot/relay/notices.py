@@ -49,7 +49,9 @@ def standing_for(wamid: str, entry: Entry) -> Entry:
 
 
 def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
-    """Who has to know that this entry became a dead letter, and in which words."""
+    """Who has to know that this entry became a dead letter, and in which words. Of one that was tried again and failed
+    again they hear again."""
+    again = f":{entry.given_up_at}" if entry.given_up_at else ""
     sentence = error.sentence if isinstance(error, BotError) else BotError.sentence
     values = {"said": "", **(error.values if isinstance(error, BotError) else {})}
     if isinstance(error, BotError) and error.said and not values["said"]:
@@ -60,19 +62,22 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             if message is None:
                 return ()
             text = "notice.perhaps_sent" if isinstance(error, Unsure) else "notice.not_sent"
-            told = notice(entry.key, message.room, text, reason=sentence, text=_quoted(message), **_clean(values))
+            told = notice(
+                f"{entry.key}{again}", message.room, text, reason=sentence, text=_quoted(message), **_clean(values)
+            )
             return (told, *_number_trouble(entry, error, sentence, values))
         case "wa.message":
-            return (_not_shown(entry, error, sentence, values),)
+            return (_not_shown(entry, error, sentence, values, again),)
         case "auto.message":
             which, room = entry.body["which"], entry.body["room"]
             if which == "welcome" and room:
-                return (notice(entry.key, room, "notice.welcome_not_sent", reason=sentence, **_clean(values)),)
+                key = f"{entry.key}{again}"
+                return (notice(key, room, "notice.welcome_not_sent", reason=sentence, **_clean(values)),)
             key = f"{which}:{entry.source}:{type(error).__name__}:{_day(entry)}"
             where = {"number": f"+{entry.source}", **_clean(values)}
             return (notice(key, SETUP, f"notice.{which}_not_sent", reason=sentence, **where),)
-        case "template.send" if not entry.body["room"]:
-            return (_template_parked(entry, error, sentence, values),)
+        case "template.send" if again or not entry.body["room"]:
+            return (_template_parked(entry, error, sentence, values, again),)
         case "status.callback":
             key = f"callback:{type(error).__name__}:{_day(entry)}"
             return (notice(key, SETUP, "notice.callback_failed", reason=sentence, **_clean(values)),)
@@ -80,10 +85,12 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
             message = chat_message(entry.body["message"])
             if message is None:
                 return ()
-            return (notice(entry.key, message.room, "notice.command_failed", reason=sentence, **_clean(values)),)
+            key = f"{entry.key}{again}"
+            return (notice(key, message.room, "notice.command_failed", reason=sentence, **_clean(values)),)
         case "form.submit":
             room = entry.lane.split(":")[1]  # cmd:<room>:<person>
-            return (notice(entry.key, room, "notice.command_failed", reason=sentence, **_clean(values)),)
+            key = f"{entry.key}{again}"
+            return (notice(key, room, "notice.command_failed", reason=sentence, **_clean(values)),)
         case _:
             return ()
 
@@ -104,7 +111,7 @@ def _number_trouble(entry: Entry, error: Exception, sentence: str, values: Mappi
     return (notice(key, SETUP, "notice.number_trouble", reason=sentence, **_clean(values)),)
 
 
-def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]) -> Entry:
+def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int], again: str) -> Entry:
     if isinstance(error, GroupMessage):
         key = f"group:{entry.source}:{error.said}:{_day(entry)}"
         return notice(key, SETUP, "notice.group", reason=sentence, number=f"+{entry.source}")
@@ -113,15 +120,19 @@ def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[st
     contact = parse.message(entry.body).sender
     who = inert_line(contact.name, 60) or contact.phone or contact.contact
     told = {"contact": who, "number": f"+{entry.source}", **_clean(values)}
-    return notice(entry.key, SETUP, "notice.not_shown", reason=sentence, **told)
+    return notice(f"{entry.key}{again}", SETUP, "notice.not_shown", reason=sentence, **told)
 
 
-def _template_parked(entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int]) -> Entry:
-    """A program asked, so the setup channel hears it: the first of each kind of failure of an order."""
+def _template_parked(
+    entry: Entry, error: Exception, sentence: str, values: Mapping[str, str | int], again: str
+) -> Entry:
+    """A program asked, so the setup channel hears it: the first of each kind of failure of an order. Of one that was
+    tried again, whoever asked for the template."""
     body = entry.body
     text = "notice.template_perhaps_sent" if isinstance(error, Unsure) else "notice.template_not_sent"
     told = {"contact": f"+{body['to']}", "template": body["template"]["name"], **_clean(values)}
-    return notice(f"template:{body['id']}:{type(error).__name__}", SETUP, text, reason=sentence, **told)
+    key = f"{entry.key}{again}" if again else f"template:{body['id']}:{type(error).__name__}"
+    return notice(key, body["room"] or SETUP, text, reason=sentence, **told)
 
 
 def department_gone(number: Number) -> Entry:

@@ -304,7 +304,7 @@ async def confirm(db: Db, key: str, part: int, wamid: str) -> bool:
     settled = not any(other.state == "handed" for other in steps.values()) and (entry.confirming or dead)
     if settled:
         await db.execute(
-            "UPDATE entries SET state = 'waiting', confirming = false, due = 0, closed_at = 0, "
+            "UPDATE entries SET state = 'waiting', confirming = false, due = 0, "
             "tries = CASE state WHEN 'dead' THEN 0 ELSE tries END WHERE seq = $1",
             entry.seq,
         )
@@ -321,7 +321,7 @@ async def retry(db: Db, key: str) -> bool:
         return False
     out = {part: step for part, step in steps_of(row["steps"]).items() if step.state == "out"}
     await db.execute(
-        "UPDATE entries SET state = 'waiting', begun = $2, tries = 0, confirming = false, due = 0, closed_at = 0, "
+        "UPDATE entries SET state = 'waiting', begun = $2, tries = 0, confirming = false, due = 0, "
         "why = '', steps = $3 WHERE seq = $1",
         row["seq"], bool(out), steps_text(out),
     )  # fmt: skip

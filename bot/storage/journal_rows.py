@@ -102,11 +102,13 @@ def entry_of(row: Row) -> Entry:
         confirming=bool(row["confirming"]),
         first_at=row["first_at"],
         steps=steps_of(row["steps"]),
+        given_up_at=row["closed_at"] if row["state"] == "waiting" else 0.0,
     )
 
 
 def stored_of(row: Row) -> Stored:
-    return Stored(entry_of(row), row["state"], row["why"], json.loads(row["result"]), row["closed_at"], row["due"])
+    closed_at = 0.0 if row["state"] == "waiting" else row["closed_at"]
+    return Stored(entry_of(row), row["state"], row["why"], json.loads(row["result"]), closed_at, row["due"])
 
 
 def steps_of(text: str) -> dict[int, Step]:

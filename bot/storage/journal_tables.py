@@ -237,7 +237,7 @@ def confirm(db: sqlite3.Connection, key: str, part: int, wamid: str) -> bool:
     db.execute("UPDATE entries SET steps = ?, begun = 1 WHERE seq = ?", (steps_text(steps), entry.seq))
     if not any(other.state == "handed" for other in steps.values()) and (entry.confirming or state == "dead"):
         db.execute(
-            "UPDATE entries SET state = 'waiting', confirming = 0, due = 0, closed_at = 0, "
+            "UPDATE entries SET state = 'waiting', confirming = 0, due = 0, "
             "tries = CASE state WHEN 'dead' THEN 0 ELSE tries END WHERE seq = ?",
             (entry.seq,),
         )
@@ -252,7 +252,7 @@ def retry(db: sqlite3.Connection, key: str) -> bool:
     seq, lane, steps = row
     out = {part: step for part, step in steps_of(steps).items() if step.state == "out"}
     db.execute(
-        "UPDATE entries SET state = 'waiting', begun = ?, tries = 0, confirming = 0, due = 0, closed_at = 0, why = '', "
+        "UPDATE entries SET state = 'waiting', begun = ?, tries = 0, confirming = 0, due = 0, why = '', "
         "steps = ? WHERE seq = ?",
         (int(bool(out)), steps_text(out), seq),
     )

@@ -234,3 +234,21 @@ async def test_a_dead_letter_that_is_too_old_to_be_true_counts_as_given_up_now(
 
     [letter] = await journal.dead()
     assert (letter.entry.key, letter.closed_at) == ("wrong", NOON + 50)
+
+
+async def test_what_waits_again_knows_when_it_was_given_up(journal: Journal, clock: ManualClock) -> None:
+    await journal.append(entry("a"))
+    first = await take(journal, "a")
+    assert first.given_up_at == 0
+    clock.advance(5)
+    await journal.park(first, "no")
+    clock.advance(60)
+
+    await journal.retry("a")
+
+    one = await take(journal, "a")
+    waiting = await journal.find("a") or pytest.fail("lost")
+    assert (one.given_up_at, waiting.closed_at) == (NOON + 5, 0)
+    await journal.park(one, "no again")
+    dead = await journal.find("a") or pytest.fail("lost")
+    assert (dead.entry.given_up_at, dead.closed_at) == (0, NOON + 65)
