@@ -23,7 +23,12 @@ _STATES = {
 
 async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
     ask = Press(Words("support.help_360dialog"), opens=DIALOG360)
-    where: dict[str, Value] = {"docs": DOCUMENTATION, "numbers": f"{SLASH} numbers", "full": 0}
+    where: dict[str, Value] = {
+        "docs": DOCUMENTATION,
+        "numbers": f"{SLASH} numbers",
+        "status": f"{SLASH} status",
+        "full": 0,
+    }
     if not await desk.may(endpoints.COMMAND):
         return Reply("support.list", where, buttons=(ask,), link=DIALOG360, layout="support")
     condition, rows = await asyncio.gather(desk.condition(), _rows(desk))

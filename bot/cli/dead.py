@@ -6,9 +6,9 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from bot.chatops.command import Act
+from bot.chatops.command import SLASH, Act
 from bot.cli.stored import stored
-from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, called, settings
 from bot.doors import SystemClock
 from bot.ports import Journal, Stored
 from bot.relay.audit import by_operator
@@ -22,10 +22,10 @@ def _options(parser: Parser) -> None:
 
 
 async def _dead(options: Options) -> int:
-    """Works on the stopped bot's journal: a running one holds the folder, and says so."""
+    """Lists beside a running bot too. Tries again on the stopped bot's journal: a running one holds it, and says so."""
     asked = set(options.retry or ())
     everything, seen = asked == {"all"}, set[str]()
-    async with stored(settings(options)) as journal:
+    async with stored(settings(options), looks=not asked) as journal:
         async for letter in _letters(journal):
             key = letter.entry.key
             if key in seen:
@@ -38,6 +38,9 @@ async def _dead(options: Options) -> int:
             print(f"{when}  {key}  {letter.why}{'  → waits again' if again else ''}")
     if not seen:
         print("No dead letters: everything that entered was delivered or still waits.")
+    elif not asked:
+        print(f"To try them again, in Rocket.Chat: {SLASH} status")
+        print(f"While the bot is stopped: {called('dead', options)} --retry KEY (all: every one)")
     unknown = set() if everything else asked - seen
     for key in sorted(unknown):
         print(f"There is no dead letter {key}.", file=sys.stderr)
@@ -56,7 +59,11 @@ async def _letters(journal: Journal) -> AsyncIterator[Stored]:
 DEAD = Subcommand(
     name="dead",
     help="list messages that could not be delivered, or try them again",
-    description="Lists dead letters: what was kept because it could not be delivered, and why.",
+    description=(
+        "Lists dead letters: what was kept because it could not be delivered, and why. Works beside the running bot. "
+        "--retry needs the bot stopped, unless it uses PostgreSQL; while it runs, /whatsapp-360d-cloud status does the "
+        "same in chat."
+    ),
     options=_options,
     act=_dead,
 )

@@ -90,7 +90,8 @@ def _house(house: HouseFacts) -> Iterator[Finding]:
     yield _disk(house)
     yield _store(house)
     if house.dead:
-        yield _hint("dead letters", "dead", count=house.dead, command="python -m bot dead")
+        ask = f"{SLASH} status" if house.running else "python -m bot dead"
+        yield _hint("dead letters", "dead", count=house.dead, command=ask)
     yield _fine("bot", "running") if house.running else _hint("bot", "stopped", command="python -m bot run")
 
 

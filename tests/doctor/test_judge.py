@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.chatops.command import SLASH
 from bot.chatops.setup_channel import SLASH_SETTING
 from bot.doctor.facts import AddressFacts, Answer, Facts, HouseFacts, NumberFacts, WorkspaceFacts
 from bot.doctor.judge import NEEDED, SETTINGS, TOO_MUCH, judge, worst
@@ -132,6 +133,13 @@ HINTS: dict[str, Facts] = {
     "tls_soon": address(valid_until=NOW + 5 * DAY),
     "address_unserved": address(ours=False, served=False, status=502),
 }  # fmt: skip
+
+
+def test_what_was_given_up_is_tried_again_in_chat_while_the_bot_runs() -> None:
+    """The command line cannot do it then: the bot holds the journal."""
+    for facts, command in ((house(dead=2), f"{SLASH} status"), (house(dead=2, running=False), "python -m bot dead")):
+        [found] = [one for one in judge(facts) if one.check == "dead letters"]
+        assert found.values["command"] == command
 
 
 def test_a_medium_quality_is_fine_and_said() -> None:

@@ -99,13 +99,38 @@ def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(
     (tmp_path / "file").touch()
     config = configured(tmp_path, tmp_path / "file" / "data")
 
-    assert main(["dead", "--config", str(config)]) == 2
+    assert main(["dead", "--retry", "all", "--config", str(config)]) == 2
     assert "name another place in [storage]." in capsys.readouterr().err
 
 
-def test_no_dead_letters(capsys: pytest.CaptureFixture[str], config: Path) -> None:
-    assert main(["dead", "--config", str(config)]) == 0
-    assert "No dead letters" in capsys.readouterr().out
+def test_where_nothing_is_stored_nobody_says_that_everything_was_delivered(
+    capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
+    assert main(["dead", "--config", str(config)]) == 2
+    assert "Nothing is stored yet" in capsys.readouterr().err
+
+
+async def test_dead_letters_are_listed_beside_the_running_bot_and_retried_without_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, config: Path
+) -> None:
+    data, command = tmp_path / "data", ["dead", "--config", str(config)]
+    async with SqliteJournal(data, Vault(data / "secret.key"), SystemClock()) as journal:
+        assert await asyncio.to_thread(main, command) == 0
+        assert "No dead letters" in capsys.readouterr().out
+        await journal.append(Entry("wa:1", "lane", "wa.message", {}))
+        [entry] = await journal.heads(1)
+        await journal.park(entry, "NumberGone")
+
+        assert await asyncio.to_thread(main, command) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert told[0].endswith("wa:1  NumberGone")
+        assert told[1:] == [
+            "To try them again, in Rocket.Chat: /whatsapp-360d-cloud status",
+            f"While the bot is stopped: python -m bot dead --config {config} --retry KEY (all: every one)",
+        ]
+        assert await asyncio.to_thread(main, [*command, "--retry", "wa:1"]) == 2
+        assert "Stop that one first" in capsys.readouterr().err
+    assert await asyncio.to_thread(main, [*command, "--retry", "wa:1"]) == 0
 
 
 def test_an_unknown_dead_letter_is_said_and_ends_with_1(capsys: pytest.CaptureFixture[str], config: Path) -> None:
