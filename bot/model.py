@@ -86,7 +86,6 @@ class Media:
     caption: str = ""
     file_name: str = ""
     sha256: str = ""
-    animated: bool = False
     problem: str = ""
     """Why Meta itself could not fetch the file (webhook `errors[]`), empty when it could."""
 

@@ -140,7 +140,6 @@ class Heard:
 
     message: Json
     room_type: str
-    participant: bool
 
 
 @dataclass(frozen=True, slots=True)

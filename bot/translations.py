@@ -81,8 +81,8 @@ class Catalogues(Mapping[str, Catalog]):
 
 
 @cache
-def catalogues(folder: Path = FOLDER) -> Mapping[str, Catalog]:
-    return Catalogues(folder)
+def catalogues() -> Mapping[str, Catalog]:
+    return Catalogues(FOLDER)
 
 
 def translator(language: str | Callable[[], str] = FALLBACK) -> Translator:

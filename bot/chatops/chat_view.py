@@ -21,10 +21,10 @@ LONGEST_LABEL = 60
 
 
 class ChatView:
-    def __init__(self, t: Translate, folder: Path = FOLDER) -> None:
+    def __init__(self, t: Translate) -> None:
         self._t = t
         self._templates = Environment(
-            loader=FileSystemLoader(folder),
+            loader=FileSystemLoader(FOLDER),
             autoescape=False,  # noqa: S701 - it draws markdown; every string is made inert below
             trim_blocks=True,
             lstrip_blocks=True,

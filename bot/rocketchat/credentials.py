@@ -58,9 +58,8 @@ class Credentials:
         username: str = "",
         password: str = "",
         memory: Memory | None = None,
-        timeout: float = 30.0,
     ) -> None:
-        self._url, self._session, self._clock, self._timeout = url.rstrip("/"), session, clock, timeout
+        self._url, self._session, self._clock = url.rstrip("/"), session, clock
         self._username, self._password = username, password
         self._login = Login(UserId(user_id), token) if user_id and token else None
         self._memory = memory
@@ -108,7 +107,7 @@ class Credentials:
 
     async def _log_in(self) -> Login:
         body = {"user": self._username, "password": self._password}
-        answer = await ask(self._session, "POST", f"{self._url}/api/v1/login", body=body, timeout=self._timeout)
+        answer = await ask(self._session, "POST", f"{self._url}/api/v1/login", body=body)
         data = answer.get("data")
         user, token = (data.get("userId"), data.get("authToken")) if isinstance(data, dict) else (None, None)
         if not (isinstance(user, str) and user and isinstance(token, str) and token):

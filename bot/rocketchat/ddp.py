@@ -88,7 +88,6 @@ class ServerError:
     """An `error` frame that names no call or subscription of ours."""
 
     reason: str
-    offending: Any = None
 
 
 Event = Send | Connected | Failed | Result | Ready | NoSub | Changed | ServerError
@@ -173,7 +172,7 @@ class Ddp:
         if id in self._subs:
             self._subs.discard(id)
             return NoSub(id, DdpError("protocol-error", reason))
-        return ServerError(reason, offending)
+        return ServerError(reason)
 
 
 def _frame(**fields: Any) -> str:

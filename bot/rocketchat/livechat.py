@@ -9,7 +9,7 @@ Sources: Rocket.Chat 8.3 `app/livechat/server/api/v1/{visitor,room,message,confi
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from bot.ports import Json, Workspace
 from bot.rocketchat import compose, files
 from bot.rocketchat.credentials import Credentials
 from bot.rocketchat.http import ask
-from bot.rocketchat.parse import changed_at, clean, moment, named
+from bot.rocketchat.parse import changed_at, clean, dicts, moment, named
 
 _PAGE = 100  # API_Upper_Count_Limit: more is silently cut
 _OVERLAP = 10
@@ -146,7 +146,7 @@ class Livechat:
         for _ in range(_MOST_PAGES):
             order = json.dumps({"_updatedAt": -1})
             answer = await self._get("livechat/rooms", sort=order, count=_PAGE, offset=offset)
-            page, before = list(_dicts(answer.get("rooms"))), len(found)
+            page, before = list(dicts(answer.get("rooms"))), len(found)
             for room in page:
                 changed = changed_at({"_updatedAt": room.get("_updatedAt")})
                 if changed and changed < moment:
@@ -163,15 +163,15 @@ class Livechat:
     async def direct_rooms_since(self, moment: float) -> list[RoomId]:
         """`rooms.get` lists whatever the bot is a member of (developer.rocket.chat: Get Rooms)."""
         answer = await self._get("rooms.get", updatedSince=_just_before(moment))
-        found = [clean(room.get("_id")) for room in _dicts(answer.get("update")) if room.get("t") == "d"]
+        found = [clean(room.get("_id")) for room in dicts(answer.get("update")) if room.get("t") == "d"]
         return [RoomId(id) for id in found if id]
 
     async def messages_since(self, room: RoomId, moment: float) -> list[Json]:
         """What was deleted stands here as the placeholder that other workspaces keep of it, `t: "rm"`: where none is
         kept, which is the default, this list is the only place that names it (8.3 server/publications/messages.ts)."""
         answer = await self._get("chat.syncMessages", roomId=room, lastUpdate=_just_before(moment))
-        gone = [_placeholder(room, one) for one in _dicts(_dig(answer, "result", "deleted"))]
-        messages = [*gone, *_dicts(_dig(answer, "result", "updated"))]
+        gone = [_placeholder(room, one) for one in dicts(_dig(answer, "result", "deleted"))]
+        messages = [*gone, *dicts(_dig(answer, "result", "updated"))]
         messages.reverse()  # newest first on the wire; sorting keeps the order of equal moments
         messages.sort(key=_written_at)
         return [named(message) for message in messages]
@@ -181,7 +181,7 @@ class Livechat:
             return [_department(item) for item in await self._all("livechat/department", "departments")]
         except Refused:  # neither view-livechat-departments nor view-l-room: the public list has those with agents
             answer = await self._get("livechat/config")
-            return [_department(item) for item in _dicts(_dig(answer, "config", "departments"))]
+            return [_department(item) for item in dicts(_dig(answer, "config", "departments"))]
 
     async def takes_conversations(self, department: str) -> bool:
         """`online` of the public configuration counts fallback departments, and is true where chats may wait."""
@@ -242,19 +242,19 @@ class Livechat:
         answer = await self._get("roles.getUsersInPublicRoles", optional=True)
         if not isinstance(answer.get("users"), list):
             raise Trouble("the answer lists no users")
-        return list(_dicts(answer["users"]))
+        return list(dicts(answer["users"]))
 
     async def _public_roles_by_ddp(self) -> list[Json]:
         if self._ask_ddp is None:
             raise NotFound("no DDP connection to ask")
-        return list(_dicts(await self._ask_ddp("getUserRoles")))
+        return list(dicts(await self._ask_ddp("getUserRoles")))
 
     async def _room_roles(self, user: UserId, room: RoomId) -> frozenset[str]:
         try:
             answer = await self._get("groups.roles", roomId=room, optional=True)
         except Refused:  # not a private channel, or not one of ours
             return frozenset()
-        people = (item for item in _dicts(answer.get("roles")) if _dig(item, "u", "_id") == user)
+        people = (item for item in dicts(answer.get("roles")) if _dig(item, "u", "_id") == user)
         return frozenset(role for person in people for role in _roles(person))
 
     # --- the wire ---------------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class Livechat:
         for _ in range(_MOST_PAGES):
             asked = {**(query or {}), "count": _PAGE, "offset": len(found)}
             answer = await self._call("GET", path, query=asked, optional=True)
-            page, total = list(_dicts(answer.get(name))), answer.get("total")
+            page, total = list(dicts(answer.get(name))), answer.get("total")
             found += page
             if not page or not isinstance(total, int) or len(found) >= total:
                 break
@@ -309,10 +309,6 @@ def _need(answer: object, *path: str) -> str:
     if not found:
         raise Trouble(f"the answer holds no {'.'.join(path)}")
     return found
-
-
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
 
 def _roles(person: Mapping[str, Any]) -> frozenset[str]:

@@ -81,7 +81,7 @@ def heard(args: Sequence[Any]) -> Heard | None:
     message, extra = args[0], _dict(args[1]) if len(args) > 1 else {}
     if not (clean(message.get("_id")) and clean(message.get("rid"))):
         return None
-    return Heard(named(message), clean(extra.get("roomType")), extra.get("roomParticipant") is True)
+    return Heard(named(message), clean(extra.get("roomType")))
 
 
 def named(raw: Json) -> Json:
@@ -122,7 +122,7 @@ def _dict(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
+def dicts(value: object) -> Iterator[Mapping[str, Any]]:
     return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
 
@@ -147,7 +147,7 @@ def _message_in(link: str) -> MessageId | None:
 
 
 def _quoted_in(raw: Mapping[str, Any]) -> Iterator[MessageId]:
-    for item in _dicts(raw.get("attachments")):
+    for item in dicts(raw.get("attachments")):
         if id := _message_in(clean(item.get("message_link"))):
             yield id
 
@@ -157,7 +157,7 @@ def quoted_here(raw: Mapping[str, Any], id: MessageId) -> str:
 
     A quote of another room must never leave through this one.
     """
-    for item in _dicts(raw.get("attachments")):
+    for item in dicts(raw.get("attachments")):
         link = clean(item.get("message_link"))
         if link and _message_in(link) == id and clean(raw.get("rid")) in urlsplit(link).path.split("/"):
             return _without_quotes(clean(item.get("text")))[0].strip()
@@ -170,18 +170,18 @@ def quoted_here(raw: Mapping[str, Any], id: MessageId) -> str:
 def _buttons(raw: Mapping[str, Any]) -> Iterator[Button]:
     """`attachments[].actions` (8.3 ActionAttachmentButton.tsx: a press posts `msg`, or opens `url`) and the buttons and
     menus of `blocks` (UiKit; a press on one of a bot's quick replies posts its text)."""
-    for item in _dicts(raw.get("attachments")):
-        for action in _dicts(item.get("actions")) if not item.get("message_link") else ():
+    for item in dicts(raw.get("attachments")):
+        for action in dicts(item.get("actions")) if not item.get("message_link") else ():
             label = clean(action.get("text")).strip() or clean(action.get("msg")).strip()
             if label and action.get("type", "button") == "button":
                 yield Button(label, clean(action.get("msg")).strip() or label, clean(action.get("url")).strip())
-    for block in _dicts(raw.get("blocks")):
+    for block in dicts(raw.get("blocks")):
         inside = block.get("elements") if block.get("type") == "actions" else [block.get("accessory")]
-        for element in _dicts(inside):
+        for element in dicts(inside):
             if element.get("type") == "button" and (label := _label(element)):
                 yield Button(label, label, clean(element.get("url")).strip())
             elif str(element.get("type")).endswith("_select"):
-                options = map(_label, _dicts(element.get("options")))
+                options = map(_label, dicts(element.get("options")))
                 yield from (Button(label, label, "") for label in options if label)
 
 
@@ -197,7 +197,7 @@ def _words_beside(raw: Mapping[str, Any], text: str) -> Iterator[str]:
     """Captions of files, texts and links of attachments, and, when there is nothing else, of blocks. Never those of
     quotes. What a bot shows from elsewhere (`image_url` of another host) is no upload, so its link is all there is."""
     said = {text}
-    for item in _dicts(raw.get("attachments")):
+    for item in dicts(raw.get("attachments")):
         if item.get("message_link"):
             continue
         names = ("description",) if _upload(item) else ("pretext", "title", "text", *_LINKS)
@@ -207,8 +207,8 @@ def _words_beside(raw: Mapping[str, Any], text: str) -> Iterator[str]:
                 said.add(words)
                 yield words
     if not "".join(said).strip():
-        for block in _dicts(raw.get("blocks")):
-            for holder in (block, *_dicts(block.get("fields")), *_dicts(block.get("elements"))):
+        for block in dicts(raw.get("blocks")):
+            for holder in (block, *dicts(block.get("fields")), *dicts(block.get("elements"))):
                 if (words := _label(holder)) and holder.get("type") not in ("button", "actions"):
                     yield words
                 if holder.get("type") == "image":
@@ -218,8 +218,8 @@ def _words_beside(raw: Mapping[str, Any], text: str) -> Iterator[str]:
 
 def _files(raw: Mapping[str, Any]) -> Iterator[FileRef]:
     """Originals, each once: `files`, else `file`, and what only an attachment names. Thumbnails are no files."""
-    listed = list(_dicts(raw.get("files"))) or list(_dicts([raw.get("file")]))
-    uploads = [found for item in _dicts(raw.get("attachments")) if (found := _upload(item))]
+    listed = list(dicts(raw.get("files"))) or list(dicts([raw.get("file")]))
+    uploads = [found for item in dicts(raw.get("attachments")) if (found := _upload(item))]
     originals = {upload.id for upload in uploads}
     alone = len(listed) == 1
     seen: set[str] = set()

@@ -21,8 +21,8 @@ PATIENCE = 5.0
 class InTime:
     """`await in_time(work)`. Raises StorageAway; what was being stored may be stored all the same."""
 
-    def __init__(self, seconds: float = PATIENCE) -> None:
-        self._limit = TimeLimit(seconds)
+    def __init__(self) -> None:
+        self._limit = TimeLimit(PATIENCE)
 
     async def __call__(self, work: Awaitable[T]) -> T:
         try:

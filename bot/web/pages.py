@@ -26,10 +26,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "templates" / "web"
 
 
 class Pages:
-    def __init__(self, t: Translator, folder: Path = FOLDER) -> None:
+    def __init__(self, t: Translator) -> None:
         self._t = t
-        self._templates = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
-        self._style = (folder / "style.css").read_text(encoding="utf-8")
+        self._templates = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
+        self._style = (FOLDER / "style.css").read_text(encoding="utf-8")
         digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         self._headers = {
             "Content-Security-Policy": (

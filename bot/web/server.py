@@ -25,6 +25,7 @@ from bot.web.connections import Connections, Limits
 log = logging.getLogger(__name__)
 
 LARGEST = 4 * 1024 * 1024
+"""Bytes of a request. Meta's webhooks hold up to 3 MB."""
 
 CONNECTIONS: web.AppKey[Connections] = web.AppKey("connections", Connections)
 _HEADERS = {

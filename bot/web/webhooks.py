@@ -44,8 +44,6 @@ _LATE, _GATHER, _AGAIN = 5.0, 3.0, 600.0
 it: 360Dialog sends again what it kept all at once, and in any order (Meta: whatsapp/throughput)."""
 _KEPT = 7 * _DAY
 """For so long 360Dialog keeps what was not taken; what claims to be older is late for another reason."""
-LARGEST = 4 * 1024 * 1024
-"""Bytes. Meta's webhooks hold up to 3 MB."""
 
 
 class Webhooks:

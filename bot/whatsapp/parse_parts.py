@@ -109,7 +109,6 @@ def _media(kind: str, value: object, errors: tuple[WireError, ...]) -> Part | No
         caption=text(media.get("caption")),
         file_name=_file_name(text(media.get("filename"))),
         sha256=line(media.get("sha256")),
-        animated=media.get("animated") is True,
         problem=problem,
     )
 

@@ -10,7 +10,6 @@ from tests.sandbox.rocketchat_client import FakeClock, ddp, raw_ddp, workspace
 
 Flavour = Literal["monolith", "streamer"]
 BOTH = pytest.mark.parametrize("flavour", ["monolith", "streamer"])
-MINE = ("stream-room-messages", "__my_messages__", False)
 
 
 class TestHandshake:

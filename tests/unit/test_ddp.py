@@ -87,7 +87,7 @@ def test_a_malformed_frame_that_meteor_complains_about_fails_its_call_instead_of
     assert feed(ddp, msg="error", reason="Malformed subscription", offendingMessage=json.loads(sub_text)) == [
         NoSub(sub, DdpError("protocol-error", "Malformed subscription"))
     ]
-    assert feed(ddp, msg="error", reason="Parse error", offendingMessage="{") == [ServerError("Parse error", "{")]
+    assert feed(ddp, msg="error", reason="Parse error", offendingMessage="{") == [ServerError("Parse error")]
 
 
 def test_errors_keep_their_code_as_text_whether_it_is_a_number_or_a_word() -> None:

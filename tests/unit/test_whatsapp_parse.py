@@ -75,7 +75,7 @@ def part(item: dict[str, Any], **body: Any) -> Part:
             {"type": "document", "document": {"id": "1", "filename": "Currículum café.pdf"}},
             Media("document", "1", file_name="Currículum café.pdf"),
         ),
-        ({"type": "sticker", "sticker": {"id": "1", "animated": True}}, Media("sticker", "1", animated=True)),
+        ({"type": "sticker", "sticker": {"id": "1", "animated": True}}, Media("sticker", "1")),
         (
             {"type": "location", "location": {"latitude": "37.4", "longitude": -122, "name": "Philz\nCoffee"}},
             Location(37.4, -122.0, "Philz Coffee"),
