@@ -210,7 +210,7 @@ class Notices:
             return Outcome({"room": room}, then=self._ticks.of_shown(pairs))
         shown = replace(found, message=id, room=room)
         stays = replace(shown, state="", state_at=0.0)  # a status may come in this moment: what it says is kept
-        return Outcome({"room": room}, pairs=(stays,), then=self._ticks.of_shown([shown]))
+        return Outcome({"room": room}, pairs=(stays,), then=self._ticks.of_placed(shown))
 
 
 def _day(entry: Entry) -> int:

@@ -83,6 +83,13 @@ class Ticks:
         last = marked[-1]
         return (_tick(f"tick:{last.message}:shown", last.message, last.wamid, last.state),)
 
+    def of_placed(self, pair: Pair) -> tuple[Entry, ...]:
+        """For a message that stood nowhere until this moment: a status that is being stored in it leaves no tick, so
+        this one goes by whatever is known by then."""
+        if not self._wanted or not bears_ticks(pair):
+            return ()
+        return (_tick(f"tick:{pair.message}:shown", pair.message, pair.wamid, None),)
+
     def of_parked(self, entry: Entry, error: Exception) -> Sequence[Entry]:
         """For an agent's message that was given up. Of one that may have arrived nobody says that it failed."""
         if not self._wanted or entry.kind != "rc.message" or isinstance(error, Unsure):
@@ -94,7 +101,8 @@ class Ticks:
             return Outcome({"ignored": "switched off"})
         message, wamid = MessageId(entry.body["message"]), Wamid(entry.body["wamid"])
         pairs = [pair for pair in await self._journal.pairs_of_message(message) if bears_ticks(pair)]
-        if any(pair.wamid == wamid and pair.state != entry.body["state"] for pair in pairs):
+        knew = entry.body["state"]
+        if knew is not None and any(pair.wamid == wamid and pair.state != knew for pair in pairs):
             return Outcome({"ignored": "outdated"})
         state = of_parts(pair.state for pair in pairs) if pairs else await self._of_unsent(message)
         if not state:
@@ -141,5 +149,6 @@ class Ticks:
         return Outcome({"shown": state})
 
 
-def _tick(key: str, message: str, wamid: str, state: str) -> Entry:
+def _tick(key: str, message: str, wamid: str, state: str | None) -> Entry:
+    """`state`: another one by then outdates it; None: none does."""
     return Entry(key, f"tick:{message}", "tick", {"message": message, "wamid": wamid, "state": state}, rest=REST)

@@ -279,12 +279,13 @@ def expire(db: sqlite3.Connection, before: float, since: float, now: float) -> i
 
 
 def record_pair(db: sqlite3.Connection, pair: Pair) -> None:
-    """A state that is known is not lost to a pair that comes without one."""
+    """A state that is known is not lost to a pair that comes without one, nor where the message stands."""
     db.execute(
         "INSERT INTO pairs (wamid, message, room, number, contact, outbound, entry, state, state_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (wamid) DO UPDATE SET "
-        "message = excluded.message, room = excluded.room, number = excluded.number, contact = excluded.contact, "
-        "outbound = excluded.outbound, entry = excluded.entry, "
+        "message = CASE excluded.message WHEN '' THEN message ELSE excluded.message END, "
+        "room = CASE excluded.message WHEN '' THEN room ELSE excluded.room END, "
+        "number = excluded.number, contact = excluded.contact, outbound = excluded.outbound, entry = excluded.entry, "
         "state = CASE excluded.state WHEN '' THEN state ELSE excluded.state END, "
         "state_at = CASE excluded.state WHEN '' THEN state_at ELSE excluded.state_at END",
         pair_values(pair),

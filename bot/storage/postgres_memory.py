@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 
 async def record_pair(db: Db, pair: Pair) -> None:
-    """A state that is known is not lost to a pair that comes without one."""
+    """A state that is known is not lost to a pair that comes without one, nor where the message stands."""
     values = [without_nul(value) if isinstance(value, str) else value for value in pair_values(pair)]
     values[5] = pair.outbound
     await db.execute(
         "INSERT INTO pairs (wamid, message, room, number, contact, outbound, entry, state, state_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (wamid) DO UPDATE SET "
-        "message = excluded.message, room = excluded.room, number = excluded.number, contact = excluded.contact, "
-        "outbound = excluded.outbound, entry = excluded.entry, "
+        "message = CASE excluded.message WHEN '' THEN pairs.message ELSE excluded.message END, "
+        "room = CASE excluded.message WHEN '' THEN pairs.room ELSE excluded.room END, "
+        "number = excluded.number, contact = excluded.contact, outbound = excluded.outbound, entry = excluded.entry, "
         "state = CASE excluded.state WHEN '' THEN pairs.state ELSE excluded.state END, "
         "state_at = CASE excluded.state WHEN '' THEN pairs.state_at ELSE excluded.state_at END",
         *values,

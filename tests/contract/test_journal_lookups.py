@@ -117,6 +117,17 @@ async def test_a_pair_is_updated_and_keeps_the_state_it_had(journal: Journal) ->
     assert await journal.pair(PAIR.wamid) == replace(delivered, room=RoomId("room2"))
 
 
+async def test_a_state_that_comes_with_an_older_pair_does_not_hide_where_the_message_stands(journal: Journal) -> None:
+    """A status read the pair before the message was shown, and is stored after it."""
+    before = replace(PAIR, message=MessageId(""), room=RoomId("setup"))
+    for number, pair in enumerate((before, PAIR, replace(before, state="read", state_at=5.0))):
+        await journal.append(entry(f"e{number}"))
+        await journal.done(await take(journal, f"e{number}"), Outcome({}, (pair,)))
+
+    assert await journal.pair(PAIR.wamid) == replace(PAIR, state="read", state_at=5.0)
+    assert len(await journal.pairs_of_message(PAIR.message)) == 1
+
+
 async def test_a_message_in_several_parts_has_several_pairs(journal: Journal) -> None:
     pairs = tuple(replace(PAIR, wamid=Wamid(f"w{number}")) for number in range(3))
     await journal.append(entry("a"))
