@@ -180,7 +180,9 @@ class Forms:
             wrong[""] = Words("page.not_checked", {"reason": explain(error)})
         session = await self._stored(session)
         if wrong:
-            return self._form(request, form, fields, session, posted=posted.texts, wrong=wrong, status=422)
+            asks, wrong = await self._now_asked(form, session, fields, wrong)
+            status = 422 if wrong else 200
+            return self._form(request, form, asks, session, posted=posted.texts, wrong=wrong, status=status)
         if act == "chat":
             return session
         if review.asks and posted.texts.get(AGREED) != review.digest:
@@ -219,6 +221,19 @@ class Forms:
             except BotError as error:
                 wrong[""] = Words("page.not_checked", {"reason": explain(error)})
         return session, wrong
+
+    async def _now_asked(
+        self, form: Form, session: FormSession, fields: Sequence[Field], wrong: Wrong
+    ) -> tuple[Sequence[Field], Wrong]:
+        """After what was good has been kept: another template asks for other values, under the same names even. Of what
+        the page had not asked for nobody says that it is missing."""
+        before = {one.name: (one.label, one.about) for one in fields}
+        try:
+            fields = await self._fields(form, session)
+        except BotError:
+            return fields, wrong
+        same = {"", *(one.name for one in fields if before.get(one.name) == (one.label, one.about))}
+        return fields, {name: why for name, why in wrong.items() if name in same}
 
     async def _again(self, session: FormSession) -> FormSession:
         """As it is stored by now."""

@@ -17,6 +17,9 @@ def sends(stage: Stage) -> list[dict[str, Any]]:
     return [dict(body) for body in bodies if isinstance(body, dict) and body.get("type") == "template"]
 
 
+MISSING = "This is needed to go on."
+
+
 async def test_the_list_shows_every_template_and_filters_by_words() -> None:
     async with staged() as stage:
         await stage.connect()
@@ -108,6 +111,22 @@ async def test_the_page_asks_for_each_variable_and_shows_the_message_before_it_i
             ],
         }
         assert sends(stage)[0]["to"] == stage.customer.phone
+
+
+async def test_no_value_is_called_missing_before_the_page_has_asked_for_it() -> None:
+    """Nor is one that another template does not ask for."""
+    async with staged() as stage:
+        await stage.connect()
+        page = await stage.open(link_in(await stage.command("!whatsapp-360d-cloud send-template")))
+
+        page = await stage.submit(page, template="order_update|en", recipients="")
+        assert (page.status, page.text.count(MISSING)) == (422, 2)  # on top, and at the field
+        assert {"header_1", "body_1", "body_2", "button_0"} <= page.fields.keys()
+        page = await stage.submit(page, recipients=stage.customer.phone, body_1="Ana")
+        assert (page.status, page.text.count(MISSING)) == (422, 6)
+        page = await stage.submit(page, template="appointment_reminder|en")
+        assert (page.status, page.text.count(MISSING)) == (200, 0)
+        assert page.fields["recipients"] == stage.customer.phone
 
 
 async def test_the_form_is_asked_in_chat_one_question_at_a_time() -> None:
