@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -147,8 +147,8 @@ class Orders:
         until = self._clock.now() + timeout
         found = []
         for to, key in zip(order.recipients, order.send_keys(), strict=True):
-            stored = await self._closed(key, until - self._clock.now())
-            found.append(result_of(to, stored or await self._journal.find(key)))
+            closed = await self._closed([key], until - self._clock.now())
+            found.append(result_of(to, closed.get(key) or await self._journal.find(key)))
         return found
 
     async def __call__(self, entry: Entry) -> Outcome:
@@ -163,24 +163,23 @@ class Orders:
     async def _make_room(self, out: list[str], entry: Entry) -> None:
         """Returns when another recipient may be let out. Raises Trouble when none has been dealt with for a while."""
         while len(out) >= AT_ONCE:
-            for key in list(out):
-                stored = await self._journal.find(key)
-                if stored is None or stored.state != "waiting":
-                    out.remove(key)
-            if len(out) < AT_ONCE or await self._closed(out[0], _A_WHILE):
+            over = await self._closed(out, _A_WHILE) or [key for key in out if await self._journal.find(key) is None]
+            for key in over:
+                out.remove(key)
+            if over:
                 continue
             if self.stopping.is_set() or entry.tries < _PATIENT_TRIES:
                 raise Trouble("the recipients before are still waiting")
             del out[0]
 
-    async def _closed(self, key: str, timeout: float) -> Stored | None:
-        """As the journal's, and over at once when the bot stops."""
-        waiting = asyncio.ensure_future(self._journal.closed(key, max(timeout, 0.0)))
+    async def _closed(self, keys: Sequence[str], timeout: float) -> dict[str, Stored]:
+        """Those that are done or dead, as soon as one is; none after `timeout` seconds, or when the bot stops."""
+        waiting = {key: asyncio.ensure_future(self._journal.closed(key, max(timeout, 0.0))) for key in keys}
         stopping = asyncio.ensure_future(self.stopping.wait())
         try:
-            await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
+            await asyncio.wait((*waiting.values(), stopping), return_when=asyncio.FIRST_COMPLETED)
+            return {key: stored for key, one in waiting.items() if one.done() and (stored := one.result())}
         finally:
-            for task in (waiting, stopping):
+            for task in (*waiting.values(), stopping):
                 task.cancel()
-            await asyncio.gather(waiting, stopping, return_exceptions=True)
+            await asyncio.gather(*waiting.values(), stopping, return_exceptions=True)

@@ -37,6 +37,9 @@ class House:
         self.seen: dict[str, int] = {}
         self.error: dict[str, Exception] = {}
         self.away = False
+        self.gate = asyncio.Event()
+        """Only behind it anything comes to an end."""
+        self.gate.set()
         self.full = asyncio.Event()
         """As many were tried as may be under way at once."""
         handlers = {"template.order": self.orders, "template.send": self.send}
@@ -46,6 +49,7 @@ class House:
         self.seen[entry.key] = self.seen.get(entry.key, 0) + 1
         if len(self.seen) >= AT_ONCE:
             self.full.set()
+        await self.gate.wait()
         if self.away:
             raise Unreachable
         if entry.key in self.error:
@@ -136,6 +140,37 @@ async def test_one_persons_trouble_stops_nobody_else(house: House) -> None:
             await house.journal.closed(key, 3600.0)
 
     assert (await house.journal.counts())["done"] == 59  # 58 recipients, and the order itself
+
+
+async def test_who_waits_longest_is_not_waited_for(house: House) -> None:
+    one = order(60)
+    house.error = {one.send_keys()[0]: PairLimited()}
+    house.gate.clear()
+    await house.orders.give(one)
+    async with at_work(house.worker), asyncio.timeout(10):
+        await house.full.wait()
+        await house.clock.asleep()
+        house.gate.set()
+        for key in one.send_keys()[1:]:
+            await house.journal.closed(key, 3600.0)
+
+
+async def test_who_was_erased_meanwhile_takes_no_place(house: House) -> None:
+    one = order(60)
+    house.away = True
+    await house.orders.give(one)
+    async with at_work(house.worker), asyncio.timeout(10):
+        await house.full.wait()
+        for key, to in list(zip(one.send_keys(), one.recipients, strict=True))[:AT_ONCE]:
+            stored = await house.journal.find(key)
+            while stored is not None and not stored.entry.tries:
+                stored = await house.journal.find(key)
+            await house.journal.erase(to)
+        house.away = False
+        for key in one.send_keys()[AT_ONCE:]:
+            while await house.journal.closed(key, 0.0) is None:
+                house.clock.advance(1.0)
+                await asyncio.sleep(0)
 
 
 async def test_results_say_what_became_of_each(house: House) -> None:
