@@ -293,8 +293,11 @@ def for_customer(message: Json) -> Entry:
 
 
 def for_bot(message: Json, room_type: str, bot: UserId) -> Entry | None:
-    """A person's message that the bot may have to answer; None for system messages, edits, and the bot's own."""
-    if not is_for_customer(message, bot):
+    """A person's message that the bot may have to answer; None for system messages, edits, and the bot's own.
+
+    None also for what an integration or another bot posts (`bot`): it bears the name of a user, often an
+    administrator's, but its words may be anybody's, and two bots that answer each other never end."""
+    if message.get("bot") or not is_for_customer(message, bot):
         return None
     author = MessageId(str(message["u"]["_id"]))
     at_ms = int(changed_at({"ts": message.get("ts")}) * 1000)

@@ -93,3 +93,17 @@ async def test_a_command_in_a_customers_room_is_answered_there_and_not_sent_to_t
         await stage.rc.write(stage.agent, room, "Good morning")
         await stage.customer_reads("Good morning")
         assert [one.text for one in stage.customer.received] == ["Good morning"]
+
+
+async def test_a_program_that_posts_under_an_administrators_name_commands_nothing() -> None:
+    """Incoming webhooks of Rocket.Chat: `u` is the user that an administrator chose, the text comes from outside."""
+    async with staged() as stage:
+        direct = stage.rc.direct_room(stage.admin, stage.bot_user)
+        for room in (stage.setup_room, direct):
+            await stage.rc.write(
+                stage.admin, room, "!whatsapp-360d-cloud settings list_button_label Hacked", bot={"i": "integration"}
+            )
+        listed = await stage.command("!whatsapp-360d-cloud settings list", direct)
+
+        assert "Hacked" not in str([*stage.from_bot(stage.setup_room), *stage.from_bot(direct)])
+        assert "Show Options" in listed["msg"]
