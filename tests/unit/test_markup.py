@@ -103,7 +103,8 @@ def shown(text: str) -> str:
     [
         ("@all", "@·all"), ("hi @here!", "hi @·here!"), ("(@anna.b)", "(@·anna.b)"), ("@@all", "@@·all"),
         ("```\n@all\n```", "```\n@·all\n```"), (">@all", ">@·all"), ("+4912345@all", "+4912345@·all"),
-        ("https://x.example/(1)@all", "https://x.example/(1)@·all"), ("a@b.example@all", "a@b.example@·all"), ("#general", "#·general"), ("see #1234", "see #·1234"),
+        ("https://x.example/(1)@all", "https://x.example/(1)@·all"),
+        ("a@b.example@all", "a@b.example@·all"), ("#general", "#·general"), ("see #1234", "see #·1234"),
         ("# Big", "#· Big"), ("a\n### Big", "a\n###· Big"), ("a\r# b", "a\r#· b"),
         ("[good](https://evil.example)", "[good]·(https://evil.example)"),
         ("![x](https://evil.example/x.png)", "![x]·(https://evil.example/x.png)"),
