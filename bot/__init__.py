@@ -11,7 +11,8 @@ The road
     Rocket.Chat ─DDP──▶ relay/listener ┤                             ├▶ relay/outbound ──▶ WhatsApp ───▶ 360Dialog
     Rocket.Chat ─REST─▶ relay/listener ┼──▶ Journal ──▶ relay/worker ┼▶ relay/statuses ──▶ what became of it
       (catch-up)                       │  (key, lane, raw)           ├▶ relay/events, relay/notices
-    web/forms (a submitted form) ──────┘                             └▶ chatops ──▶ commands ──▶ Workspace
+    web/forms (a submitted form),      │                             └▶ chatops ──▶ commands ──▶ Workspace
+    web/template_api (an order) ───────┘
 
 1. One road. Whatever enters becomes an *entry* in the journal; the worker takes it; a handler does it.
 2. The edge only stamps. It finds the entry's `key` (identity, for deduplication) and `lane` (whose conversation, for
@@ -30,11 +31,12 @@ The floors, from the ground up; imports go downwards only
     ports · ports_rocketchat · ports_journal   what the middle needs from outside: Journal, Workspace, WhatsApp, …
     whatsapp/  rocketchat/                     the two wires as pure functions: split, read, compose, translate
     relay/  chatops/                           the road and the commands; they see the world only through the ports
-    metrics · logs                             what is counted, and lines without numbers or secrets
+     ┗ beside them: metrics · logs             what is counted, and lines without numbers or secrets
     web/  ../commands/                         the HTTP edge and its pages; one file for each command
     whatsapp/{client, paces}  rocketchat/{realtime, rest, livechat, files}  storage/  callbacks   adapters of the ports
-    doors · startup · handlers · app           open the adapters, learn who the bot is, build everything once
+    startup · doors                            what is known once Rocket.Chat has answered; every adapter, opened
     doctor/                                    facts and findings: what may be wrong, why, and what to do
+    handlers · app                             which handler does which kind of entry; builds everything once
     stage · demo · cli/ · __main__             both simulators around the real bot, the story, the command line
 
 `sandbox/` is a small Rocket.Chat and a small 360Dialog that speak the real wire, for the demo and the tests. It imports

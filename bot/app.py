@@ -25,7 +25,7 @@ from bot.chatops.setup_channel import SetupChannel
 from bot.config import Settings
 from bot.doctor.examine import examine
 from bot.doors import Doors, SystemClock, open_doors
-from bot.handlers import Letters, handlers_of, letters_of
+from bot.handlers import TemplateParts, handlers_of, template_parts_of
 from bot.metrics import Glance, Metrics, State
 from bot.model import VisitorToken
 from bot.ports import Clock
@@ -75,20 +75,20 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         t = translator(lambda: live.current.preferred_language)
         bot = Bot(settings, doors.journal, lambda: doors.stream.heard_at)
 
-        letters = letters_of(doors, live, clock, t)
+        for_templates = template_parts_of(doors, live, clock, t)
         conversations = Conversations(
             doors.journal,
             doors.workspace,
             doors.registry,
             lambda number, contact: VisitorToken(doors.vault.derive("visitor token", number, contact).hex()),
-            targets=letters.targets,
-            unseen=letters.unseen,
+            targets=for_templates.targets,
+            unseen=for_templates.unseen,
             alone=doors.alone,
         )
         quotes = Quotes(
             doors.journal, doors.admin.public_setting, clock, lambda: live.current, t, url=settings.rocketchat.url
         )
-        office = _office(bot, doors, live, letters, conversations=conversations, clock=clock)
+        office = _office(bot, doors, live, for_templates, conversations=conversations, clock=clock)
         sessions = Sessions(doors.registry, doors.vault.derive, clock, settings.server.public_url, doors.alone)
         listener = bot.listener = Listener(
             stream=doors.stream,
@@ -110,7 +110,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             conversations=conversations,
             quotes=quotes,
             gestures=Gestures(doors.workspace, quotes, reactions, t),
-            letters=letters,
+            for_templates=for_templates,
             ticks=ticks,
             clock=clock,
             t=t,
@@ -159,14 +159,14 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             )
 
         counted = _metrics_page(bot, doors, metrics, guesses)
-        routes = _routes(bot, doors, letters, office, edge, forms, counted, t=t, guesses=guesses)
+        routes = _routes(bot, doors, for_templates, office, edge, forms, counted, t=t, guesses=guesses)
         served = application(routes, watch=metrics.request)
         await stack.enter_async_context(serving(served, settings.server.host, settings.server.port))
         endless = (
             listener.run(),
             beginning(),
             _follow(doors.changed, live),
-            forget_for_ever(doors.journal, clock, keep, letters.unseen),
+            forget_for_ever(doors.journal, clock, keep, for_templates.unseen),
         )
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
@@ -175,7 +175,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
                 yield bot
             finally:
                 edge.closing = True
-                letters.orders.stopping.set()
+                for_templates.orders.stopping.set()
                 for task in others:
                     task.cancel()
                 await worker.stop(GRACE)
@@ -193,7 +193,7 @@ async def _follow(changed: asyncio.Event, live: LiveSettings) -> None:
 def _routes(
     bot: Bot,
     doors: Doors,
-    letters: Letters,
+    for_templates: TemplateParts,
     office: Office,
     *parts: Webhooks | Forms | MetricsPage,
     t: Translator,
@@ -205,8 +205,8 @@ def _routes(
         registry=doors.registry,
         journal=doors.journal,
         workspace=doors.workspace,
-        templates=letters.templates,
-        orders=letters.orders,
+        templates=for_templates.templates,
+        orders=for_templates.orders,
         house=house,
         setup_channel=bot.settings.rocketchat.setup_channel,
         closing=lambda: any(isinstance(part, Webhooks) and part.closing for part in parts),
@@ -247,7 +247,13 @@ def _metrics_page(bot: Bot, doors: Doors, metrics: Metrics, guesses: Guesses) ->
 
 
 def _office(
-    bot: Bot, doors: Doors, live: LiveSettings, letters: Letters, *, conversations: Conversations, clock: Clock
+    bot: Bot,
+    doors: Doors,
+    live: LiveSettings,
+    for_templates: TemplateParts,
+    *,
+    conversations: Conversations,
+    clock: Clock,
 ) -> Office:
     settings = bot.settings
     configured = settings.server.api_token.get_secret_value()
@@ -271,8 +277,8 @@ def _office(
         settings=live,
         condition=lambda: bot.condition(doors.admin),
         examine=lambda: examine(settings, clock),
-        templates=letters.templates,
-        orders=letters.orders,
+        templates=for_templates.templates,
+        orders=for_templates.orders,
         audit=Audit(doors.journal, clock, doors.vault.derive),
         overview=Overview(
             doors.journal,

@@ -40,8 +40,9 @@ from bot.translations import Translate
 
 
 @dataclass(frozen=True)
-class Letters:
-    """What template messages need: their definitions, their way out, where answers go, and what they answer."""
+class TemplateParts:
+    """Everything that template messages need: their definitions, the orders to send them, where an answer to one is to
+    go, and the templates that agents have not seen yet."""
 
     templates: Templates
     orders: Orders
@@ -49,8 +50,8 @@ class Letters:
     unseen: Unseen
 
 
-def letters_of(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> Letters:
-    return Letters(
+def template_parts_of(doors: Doors, live: LiveSettings, clock: Clock, t: Translate) -> TemplateParts:
+    return TemplateParts(
         templates=Templates(doors.registry, doors.whatsapp, clock, lambda: live.current, t),
         orders=Orders(doors.journal, clock),
         targets=Targets(doors.journal, doors.workspace, clock),
@@ -66,7 +67,7 @@ def handlers_of(
     conversations: Conversations,
     quotes: Quotes,
     gestures: Gestures,
-    letters: Letters,
+    for_templates: TemplateParts,
     ticks: Ticks,
     clock: Clock,
     t: Translate,
@@ -134,7 +135,7 @@ def handlers_of(
         ),
         "wa.media": media,
         "wa.status": Statuses(journal, endpoint, ticks),
-        "wa.other": Events(doors.journal, echoes, letters.templates),
+        "wa.other": Events(doors.journal, echoes, for_templates.templates),
         "rc.message": FormsFirst(bot.answers_form, bot.chat, late.watching(outbound)),
         "rc.closed": Closings(registry, journal, conversations),
         "rc.edited": AgentEdits(journal, conversations),
@@ -147,12 +148,12 @@ def handlers_of(
             registry=registry,
             journal=journal,
             whatsapp=whatsapp,
-            targets=letters.targets,
-            unseen=letters.unseen,
+            targets=for_templates.targets,
+            unseen=for_templates.unseen,
             endpoint=endpoint,
         ),
-        "template.order": letters.orders,
-        "template.report": TemplateReports(letters.orders, clock, Voice(doors.workspace, t)),
+        "template.order": for_templates.orders,
+        "template.report": TemplateReports(for_templates.orders, clock, Voice(doors.workspace, t)),
         "chat.message": bot.chat,
         "form.submit": bot.chat,
         "notice": notices.Notices(

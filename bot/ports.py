@@ -30,16 +30,16 @@ __all__ = [
 
 
 Alone = Callable[[str], AbstractAsyncContextManager[object]]
-"""By name: one at a time is inside, of all bots that share a database."""
+"""Takes a name. Of all tasks, of all bots that share a database, one at a time is inside the context of that name."""
 
 
 class Others(Protocol):
-    """The bots that share our database, and what they tell each other in passing: it may be lost, so nothing may rest
-    on it but who need not wait."""
+    """The bots that share our database, and what they tell each other. What is told may be lost: it may save somebody
+    from waiting, but nothing may depend on it."""
 
     @property
     def bots(self) -> int:
-        """How many live, this one included; one that vanished a moment ago still counts."""
+        """How many are running, this one included; one that vanished a moment ago still counts."""
 
     @property
     def listeners(self) -> list[Callable[[frozenset[str]], None]]:

@@ -1,9 +1,10 @@
-"""How far time is believed to have come, for whoever deletes: what is deleted cannot be had back, so no single look at
-the clock decides.
+"""What time it is, for code that deletes what is old. What is deleted cannot be had back, so the clock alone does not
+decide: it may be wrong.
 
-A clock that jumps ahead is followed at no more than twice the pace of the running bot: one that stands wrong for half a
-day costs what is kept half a day, not its content. After the bot itself was away for long things are kept longer, until
-it has caught up.
+The believed time is stored. It follows the clock, but moves at most two seconds in each second that the bot runs. So a
+clock that is years ahead for half a day makes things only half a day older than they are, and nothing is deleted that
+should have stayed for years. After the bot was stopped for long, the believed time is behind for a while: things are
+kept a little longer than they need be.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ async def believed(journal: Journal, clock: Clock) -> float:
 
 
 async def advance(journal: Journal, clock: Clock, ran: float) -> float | None:
-    """To be called whenever the bot has run for `ran` seconds more: how far time is believed to have come now. None
-    while the clock stands behind that: then nothing is to be deleted."""
+    """To be called each time that the bot has run for `ran` seconds more: the believed time now. None while the clock
+    is behind it, because it was put back: then nothing is to be deleted."""
     seen = await believed(journal, clock)
     if clock.now() < seen:
         return None

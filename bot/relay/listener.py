@@ -29,12 +29,14 @@ log = logging.getLogger(__name__)
 
 MARK = "heard"
 FLOOR = "nothing before"
-"""Mark of a restored journal: what agents wrote before this moment was sent by the bot that is gone."""
+"""Mark that a restore leaves: what agents wrote before this moment (unix seconds) counts as sent, by the bot that the
+backup was made of."""
 MARGIN = 60.0
 """Seconds read again before the mark: link previews delay events by up to 10 s, and servers' clocks differ a little."""
 PERIOD = 180.0
 _OLDEST_LIVE = 3600.0
-"""An old message is shown again when somebody reacts to it; one that was never ours is not news."""
+"""Seconds. Rocket.Chat announces an old message again when somebody reacts to it: one that is older than this and was
+never stored here is not taken for a new one."""
 _COMMAND_LIFE = 900.0
 """A command that was typed longer ago than this while the bot was away is not acted upon any more."""
 _BATCH = 200
@@ -42,7 +44,7 @@ _TOGETHER = 8
 """Rooms that are read at once: messages of different rooms have no order among them."""
 _RETRY = 5.0
 _PATIENCE = 6
-"""So many failed catch-ups, and live messages go on without what was missed before them."""
+"""After so many catch-ups that failed, live messages are stored without what was missed before them."""
 
 
 class Listener:

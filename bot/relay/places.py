@@ -1,6 +1,7 @@
-"""Who may be worked on together: each server has places of its own, so that one that hangs takes none of another's.
+"""How many lanes may be worked on at the same time.
 
-A lane's name begins with what it is for; that tells whom its handlers talk to. Pure.
+Each server has places of its own: while one server hangs, the lanes that wait for it fill its places, and those of the
+other servers stay free. The word with which a lane's name begins tells which server its handlers talk to. Pure.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 PLACES = 64
-"""Lanes that are worked on together, for each server."""
+"""So many lanes are worked on at the same time, for each server."""
 
 _TALKS_TO = {
     "in": "Rocket.Chat", "media": "Rocket.Chat", "say": "Rocket.Chat", "cmd": "Rocket.Chat",
@@ -18,7 +19,7 @@ _TALKS_TO = {
     "tick": "decoration",
     "st": "nobody", "other": "nobody", "tplorder": "nobody", "late": "nobody",
 }  # fmt: skip
-"""Lanes that are not named here share places of their own."""
+"""All lanes that are not named here share one more set of places."""
 
 
 class Places:

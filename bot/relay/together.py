@@ -1,4 +1,4 @@
-"""The same for many, several at a time."""
+"""Does the same work for many items, a few of them at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 
 async def together(work: Callable[[T], Awaitable[object]], items: Iterable[T], most: int) -> None:
-    """Begun in their order, at most so many under way at once. The first error ends them all and is raised as it is."""
+    """The items are begun in their order, and at most `most` are under way at once. The first error cancels the others
+    and is raised as it is."""
     rest = iter(items)
 
     async def one_after_another() -> None:

@@ -58,7 +58,7 @@ class Worker:
         self._watch = watch
         self._busy: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
-        """A place of a server that had none left."""
+        """Set when a server that had no place left has one again."""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:

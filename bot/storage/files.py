@@ -19,7 +19,7 @@ class StorageError(ConfigError):
 
 
 class StorageHeld(StorageError):
-    """It cannot be written at the moment, and can by itself once somebody has done what the message says."""
+    """It cannot be written at the moment. Once somebody has done what the message says, the bot goes on by itself."""
 
     lacks: ClassVar[str] = "its journal, which another program holds"
 

@@ -1,4 +1,6 @@
-"""One task at a time, by name: what `postgres_locks` is for several bots, for the only one on its folder."""
+"""Locks by name, for a bot that has its folder to itself: one task at a time holds a name.
+
+Several bots that share a database use `postgres_locks` instead."""
 
 from __future__ import annotations
 

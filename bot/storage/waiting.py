@@ -21,21 +21,23 @@ async def first_of(*awaitables: Awaitable[object]) -> None:
 
 
 class PutBack:
-    """Tells that the wall clock was put back while the program runs: pauses end by it, and would end later by as much.
+    """Notices that the wall clock was put back while the program runs. Pauses end at a moment of that clock, so they
+    would last longer by as much as it was put back.
 
-    It is looked at when the worker looks for work, which is every minute at least."""
+    The worker asks each time that it looks for work, which is every minute at least."""
 
     def __init__(self) -> None:
         self._latest = 0.0
         self._owed = 0.0
 
     def by(self, now: float) -> float:
-        """Seconds by which it went back, until it is `made_up` for; 0: it did not, or so little that nobody waits for
-        it, or so much that every pause is seen to be too long (`FAR`)."""
+        """By how many seconds pauses have to be shortened, until `made_up` is told that it was done. 0: the clock did
+        not go back; or by a second at most, which nobody minds; or by more than `FAR`, and then every pause is seen to
+        be too long anyway."""
         back, self._latest = self._latest - now, now
         self._owed += back if 1 < back <= FAR else 0.0
         return self._owed
 
     def made_up(self, back: float) -> None:
-        """Pauses are shorter by so much, and the disk has it."""
+        """Pauses were shortened by so much, and that is stored."""
         self._owed -= back
