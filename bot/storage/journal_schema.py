@@ -107,6 +107,16 @@ MIGRATIONS = (
     CREATE INDEX rooms_contact ON rooms (contact, number);
     CREATE INDEX pairs_contact ON pairs (contact);
     """,
+    """
+    DROP TRIGGER tally_new;                       -- `append` counts, once for all of its rows
+    PRAGMA writable_schema = ON;                  -- for `IN` with three of them SQLite made a table for each row
+    UPDATE sqlite_master SET sql = replace(
+        sql,
+        'state IN (''waiting'', ''done'', ''dead'')',
+        'state = ''waiting'' OR state = ''done'' OR state = ''dead'''
+    ) WHERE type = 'table' AND name = 'entries';  -- the way to change a CHECK: sqlite.org/lang_altertable.html, 7
+    PRAGMA writable_schema = RESET;
+    """,
 )
 """Step n leads from version n to n + 1 (`user_version`). A released step is never changed."""
 

@@ -88,6 +88,7 @@ def append(db: sqlite3.Connection, orders: Sequence[tuple[Sequence[Values], floa
     (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
     pieces = [rows[start : start + _MOST_AT_ONCE] for start in range(0, len(rows), _MOST_AT_ONCE)]
     inserted = sum(db.execute(_insert(len(some)), tuple(chain.from_iterable(some))).rowcount for some in pieces)
+    db.execute("UPDATE tally SET n = n + ? WHERE state = 'waiting'", (inserted,))
     heads = inserted > 0 and db.execute(SHOW_NEW_HEADS, (last,)).rowcount > 0
     if inserted == len(rows):
         return [Appended(len(order), heads) for order, _ in orders]

@@ -12,6 +12,7 @@ import pytest
 
 from bot.model import ContactId, Conversation, NumberId, RoomId, VisitorToken
 from bot.ports import Outcome
+from bot.storage import journal_schema
 from bot.storage import journal_tables as tables
 from bot.storage.files import StorageError
 from bot.storage.journal_schema import MIGRATIONS, open_journal
@@ -114,6 +115,38 @@ async def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StorageError, match="newer version"):
         await journal_in(tmp_path).__aenter__()
+
+
+async def test_a_journal_from_before_counts_on_and_keeps_its_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to format 3 a trigger counted each row."""
+    monkeypatch.setattr(journal_schema, "MIGRATIONS", MIGRATIONS[:3])
+    write = "INSERT INTO entries (key, lane, kind, source, at_ms, first_at, body) VALUES (?, '', '', '', 0, 0, '{}')"
+    writing, reading = open_journal(tmp_path / FILE)
+    writing.executemany(write, [("a",), ("b",)])
+    writing.close()
+    reading.close()
+    monkeypatch.undo()
+
+    async with journal_in(tmp_path) as journal:
+        assert await journal.append(entry("b"), entry("c"), entry("c"), entry("d")) == 2
+        assert (await journal.counts())["waiting"] == 4
+
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        with pytest.raises(sqlite3.IntegrityError, match="state = 'waiting'"):
+            db.execute("UPDATE entries SET state = 'gone'")
+
+
+def test_a_new_row_is_written_without_a_table_made_for_it(db: sqlite3.Connection) -> None:
+    said: list[str] = []
+    db.set_trace_callback(said.append)
+    tables.append(db, [([(f"k{n}", "lane", "wa.message", "", n, "{}", 0.0) for n in range(3)], 0.0)])
+    db.set_trace_callback(None)
+
+    [insert] = [statement for statement in said if statement.startswith("INSERT INTO entries")]
+    assert "OpenEphemeral" not in {step[1] for step in db.execute(f"EXPLAIN {insert}")}
 
 
 async def test_after_closing_it_says_so(tmp_path: Path) -> None:
