@@ -297,7 +297,8 @@ async def test_a_file_that_rocket_chat_refuses_becomes_a_line_that_says_why(
 async def test_a_room_that_takes_words_but_no_files_is_not_tried_for_ever() -> None:
     async with staged() as stage:
         await stage.connect()
-        stage.rc.levers.add("livechat/upload", times=-1, status=403)
+        refusal = {"success": False, "error": "unauthorized"}
+        stage.rc.levers.add("livechat/upload", times=-1, status=403, body=refusal)
         await stage.customer.send_file(stage.number, PDF, "application/pdf", filename="offer.pdf", caption="look")
         room = await stage.agent_reads("look")
         assert "refused “offer.pdf” without saying why" in stage.from_customer(room)[0]
