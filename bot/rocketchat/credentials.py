@@ -84,14 +84,14 @@ class Credentials:
                 if self._login is not None:
                     return self._login
             if not self.renewable:
-                raise LoggedOut("Rocket.Chat does not accept user_id and auth_token of [rocketchat]")
+                raise LoggedOut("user_id and auth_token of [rocketchat] are refused")
             said, at = self._refused
             if 0 <= self._clock.now() - at < _PAUSE:
                 raise LoggedOut(said)
             try:
                 self._login = await self._log_in()
             except (NotAllowed, LoggedOut) as error:
-                said = f"Rocket.Chat does not accept username and password of [rocketchat]: {error.said}"
+                said = f"username and password of [rocketchat] are refused: {error.said}"
                 self._refused = (said, self._clock.now())
                 raise LoggedOut(said) from None
             if self._memory is not None:

@@ -167,11 +167,11 @@ def _visible(text: str) -> str:
 
 
 OTHER_WORDS = {
-    "de": "Gespräch|Unterhaltung|Workspace|Knopf|Knöpf|Administrator",
+    "de": "Gespräch|Unterhaltung|Workspace|Knopf|Knöpf|Administrator|Schrägstrich",
     "es": "charla|área de trabajo|workspace|llave|configuraciones|vídeo",
-    "fr": "discussion|workspace|réglage|opérateur",
+    "fr": "discussion|workspace|réglage|opérateur|barre oblique|clés? d’API",
     "it": "workspace|botton|operator|dipartimento|spazi di lavoro",
-    "pt_BR": "workspace|área de trabalho|atendente|ajuste",
+    "pt_BR": "workspace|área de trabalho|atendente|ajuste|papel|papéis",
     "hi": "workspace|प्रशासक|व्यवस्थापक|टेम्प्लेट|पृष्ठ|वार्तालाप",
     "ar": "وكلاء|وكيل|مشرف|زبون|استمارة|دردشات",
 }
@@ -184,6 +184,14 @@ def test_one_thing_has_one_name(language: str) -> None:
     other = re.compile(OTHER_WORDS[language], re.IGNORECASE)
 
     assert [key for key, one in texts(language).items() if any(other.search(_bare(form)) for form in forms(one))] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "foreign"),
+    [("en", "„«’"), ("de", "”«»"), ("es", "„“”"), ("fr", "„“”'"), ("it", "„“”'"), ("pt_BR", "„«»")],
+)
+def test_quotation_marks_and_apostrophes_are_of_one_kind(language: str, foreign: str) -> None:
+    assert [key for key, one in texts(language).items() if set(foreign) & set("".join(forms(one)))] == []
 
 
 @pytest.mark.parametrize("language", ["ar"])
