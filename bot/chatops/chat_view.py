@@ -16,7 +16,9 @@ from bot.translations import Translate
 from bot.whatsapp.markup import inert, inert_line
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "chat"
-_LONGEST = 200
+_LONGEST = 500
+"""Characters of a string. The longest are reasons, our own sentences with a server's words in them: they end with the
+next step, and the longest sentence of the catalogues has some 260."""
 LONGEST_LABEL = 60
 
 

@@ -130,6 +130,13 @@ async def test_what_may_have_arrived_is_retried_only_by_its_own_button(scene: Sc
     assert [one.entry.key for one in await journal.dead()] == ["rc:m1", "rc:m3"]
 
 
+async def test_a_reason_is_told_to_its_end_where_the_next_step_stands(scene: Scene, journal: Journal) -> None:
+    await die(journal, wrote("m1"), "Unsure: timeout", handed=True)
+
+    for question in (CALL, f"{CALL} m1"):
+        assert "Ask the customer, or send it again yourself.\n" in (await scene.one(question)).text + "\n"
+
+
 async def test_it_tells_what_became_of_a_message(scene: Scene, journal: Journal) -> None:
     await die(journal, wrote("m1"), "WindowClosed: 131047")
 
