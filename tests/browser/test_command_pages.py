@@ -10,7 +10,8 @@ import pytest
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import FilePayload, Page
 
-from bot.stage import Stage, link_in, staged
+from bot.stage import Stage, staged
+from bot.stage_page import link_in
 from tests.browser.test_form_pages import NARROWEST_CONTRAST
 from tests.browser.test_right_to_left import is_drawn_from_left_to_right
 

@@ -1,6 +1,7 @@
 """Commands and forms over the real wires: what people see in Rocket.Chat, with the whole bot running."""
 
-from bot.stage import Stage, link_in, staged
+from bot.stage import Stage, staged
+from bot.stage_page import link_in
 
 
 async def hears(stage: Stage, words: str, room: str = "") -> dict[str, object]:

@@ -18,7 +18,8 @@ import aiohttp
 
 from bot.sandbox.dialog360 import Customer
 from bot.sandbox.rocketchat import User
-from bot.stage import Page, Stage, link_in, read_page
+from bot.stage import Stage
+from bot.stage_page import Page, link_in, read_page
 from tests.crash.ear import Ear
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 50

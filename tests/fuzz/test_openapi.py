@@ -16,7 +16,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import status_code_conformance
 
 from bot.relay.api_token import api_token
-from bot.stage import Stage, link_in, staged
+from bot.stage import Stage, staged
+from bot.stage_page import link_in
 from bot.storage.secrets import Vault
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))

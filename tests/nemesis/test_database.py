@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from bot import app
 from bot.model import NumberId
 from bot.relay.worker import Worker
-from bot.stage import TIMEOUT, Stage, link_in, staged
+from bot.stage import TIMEOUT, Stage, staged
+from bot.stage_page import link_in
 from bot.startup import Bot
 from bot.storage.files import StorageError
 from bot.storage.postgres import Database

@@ -9,7 +9,8 @@ import pytest
 
 from bot.model import Wamid
 from bot.sandbox.dialog360.limits import PAIR_REFILL
-from bot.stage import Stage, link_in, staged
+from bot.stage import Stage, staged
+from bot.stage_page import link_in
 from tests.nemesis.clocks import FastClock
 from tests.stories import webhooks
 

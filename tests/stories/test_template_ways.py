@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.stage import Page, Stage, link_in, staged
+from bot.stage import Stage, staged
+from bot.stage_page import Page, link_in
 from tests.stories.test_templates import said, sends
 
 PIXEL = base64.b64decode(

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bot.stage import Stage, link_in, staged
+from bot.stage import Stage, staged
+from bot.stage_page import link_in
 
 
 async def said(stage: Stage, room: str, text: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("bot.doctor",),
     ("bot.handlers",),
     ("bot.app",),
+    ("bot.stage_page",),
     ("bot.stage",),
     ("bot.demo",),
     ("bot.cli",),
