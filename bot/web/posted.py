@@ -57,8 +57,8 @@ class Posted:
         are gone when the block ends."""
         with ExitStack() as closing:
             try:
-                if files and request.content_type == "multipart/form-data":
-                    posted = await _of_parts(request, closing)
+                if request.content_type == "multipart/form-data":
+                    posted = await _of_parts(request, closing, _MOST_READ if files else LARGEST)
                 else:
                     posted = await _of_texts(request)
             except (ValueError, LookupError, RuntimeError, HttpProcessingError):  # nameless parts, unknown charsets, …
@@ -71,30 +71,29 @@ async def _of_texts(request: web.Request) -> Posted:
     for name, value in (await request.clone(client_max_size=LARGEST).post()).items():
         if isinstance(value, str):
             texts.setdefault(name, value)
-        elif isinstance(value, web.FileField):
-            value.file.close()
     return Posted(texts, {})
 
 
-async def _of_parts(request: web.Request, closing: ExitStack) -> Posted:
-    if (request.content_length or 0) > _MOST_READ:
-        raise web.HTTPRequestEntityTooLarge(_MOST_READ)
+async def _of_parts(request: web.Request, closing: ExitStack, most: int) -> Posted:
+    """`most`: bytes that are read."""
+    if (request.content_length or 0) > most:
+        raise web.HTTPRequestEntityTooLarge(most)
     texts: dict[str, str] = {}
     files: dict[str, SentFile] = {}
     length = parts = 0
-    reader = await request.clone(client_max_size=_MOST_READ).multipart()
+    reader = await request.clone(client_max_size=most).multipart()
     while (part := await reader.next()) is not None:
         parts += 1
-        if not isinstance(part, BodyPartReader) or part.name is None or parts > _PARTS:
+        if not isinstance(part, BodyPartReader) or part.name is None or parts > _PARTS or _is_packed(part):
             raise ValueError("no form")
         if part.filename:
             file = SentFile(
-                part.filename, part.headers.get("Content-Type", _BYTES), await _kept(request, part, closing)
+                part.filename, part.headers.get("Content-Type", _BYTES), await _kept(request, part, closing, most)
             )
             files.setdefault(part.name, file)
             continue
         raw = bytearray()
-        async for chunk in _chunks(request, part):
+        async for chunk in _chunks(request, part, most):
             raw += chunk
             length += len(chunk)
             if length > LARGEST:
@@ -104,18 +103,23 @@ async def _of_parts(request: web.Request, closing: ExitStack) -> Posted:
     return Posted(texts, files)
 
 
-async def _chunks(request: web.Request, part: BodyPartReader) -> AsyncIterator[bytes]:
+def _is_packed(part: BodyPartReader) -> bool:
+    """No browser packs what it sends (RFC 7578, 4.7), and little could become much: many files of 16 MB each."""
+    packed, written = part.headers.get("Content-Encoding"), part.headers.get("Content-Transfer-Encoding", "binary")
+    return packed is not None or written.lower() not in ("binary", "8bit", "7bit")
+
+
+async def _chunks(request: web.Request, part: BodyPartReader, most: int) -> AsyncIterator[bytes]:
     while chunk := await part.read_chunk(_CHUNK):
-        if request.content.total_bytes > _MOST_READ:
-            raise web.HTTPRequestEntityTooLarge(_MOST_READ)
-        async for decoded in part.decode_iter(chunk):
-            yield bytes(decoded)
+        if request.content.total_bytes > most:
+            raise web.HTTPRequestEntityTooLarge(most)
+        yield bytes(chunk)
 
 
-async def _kept(request: web.Request, part: BodyPartReader, closing: ExitStack) -> IO[bytes] | None:
+async def _kept(request: web.Request, part: BodyPartReader, closing: ExitStack, most: int) -> IO[bytes] | None:
     file = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack is given
     length = 0
-    async for chunk in _chunks(request, part):
+    async for chunk in _chunks(request, part, most):
         length += len(chunk)
         if length <= _LARGEST_FILE:
             await asyncio.to_thread(file.write, chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
@@ -68,6 +69,13 @@ async def test_a_page_that_may_hold_a_file_has_more_time_to_come_from_a_slow_pho
 FILE = "multipart/form-data; boundary=b"
 
 
+def packed(how: str) -> bytes:
+    """A part that would be read as another, larger one."""
+    content = zlib.compress(bytes(40_000_000)) if "deflate" in how else b"QUJD"
+    head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n{how}\r\n\r\n'
+    return head.encode() + content + b"\r\n--b--\r\n"
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
@@ -76,9 +84,11 @@ FILE = "multipart/form-data; boundary=b"
         ({"Content-Type": FILE}, b"--b\r\nContent-Disposition: form-data\r\n\r\n?\r\n--b--\r\n", 400),
         ({"Content-Type": FILE}, b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--b--\r\n', 400),
         ({"Content-Type": FILE}, b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 1001, 400),
+        ({"Content-Type": FILE}, packed("Content-Encoding: deflate"), 400),
+        ({"Content-Type": FILE}, packed("Content-Transfer-Encoding: base64"), 400),
         ({"Content-Type": "multipart/form-data"}, b"", 400),
     ],
-    ids=["announced", "much text", "nameless", "no text", "many parts", "no boundary"],
+    ids=["announced", "much text", "nameless", "no text", "many parts", "packed", "in letters", "no boundary"],
 )
 async def test_what_is_no_page_with_a_file_is_refused(
     scene: Scene, headers: dict[str, str], body: bytes, status: int
