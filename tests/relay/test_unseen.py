@@ -6,19 +6,23 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
-from bot.ports import Journal
+from bot.ports import Journal, Outcome
 from bot.relay.retention import DAY, forget_for_ever
 from bot.relay.unseen import LIFE, Unseen
 from bot.storage.local_locks import LocalLocks
-from tests.contract.journals import ManualClock
+from tests.contract.journals import ManualClock, entry, take
 
 WITH = Conversation(NumberId("4915112345678"), ContactId("491701234567"), VisitorToken("t"))
 LIFE_DAYS = round(LIFE / DAY)
 
 
+def pair_of(key: str, to: Conversation = WITH, state: str = "") -> Pair:
+    wamid = Wamid(f"wamid.{key}")
+    return Pair(wamid, MessageId(""), RoomId(""), to.number, to.contact, outbound=True, entry=key, state=state)
+
+
 async def sent(unseen: Unseen, key: str, to: Conversation = WITH) -> None:
-    pair = Pair(Wamid(f"wamid.{key}"), MessageId(""), RoomId(""), to.number, to.contact, outbound=True, entry=key)
-    await unseen.add(pair, by="", template="hello", text=f"> {key}")
+    await unseen.add(pair_of(key, to), by="", template="hello", text=f"> {key}")
 
 
 async def shown(journal: Journal, *keys: str) -> list[str]:
@@ -31,6 +35,33 @@ async def test_two_templates_at_once_are_both_shown(journal: Journal, clock: Man
     await unseen.show(WITH, RoomId("room"))
 
     assert await shown(journal, "one", "two") == ["one", "two"]
+
+
+async def test_what_never_arrived_is_not_shown(journal: Journal, clock: ManualClock) -> None:
+    unseen = Unseen(journal, clock, LocalLocks().alone)
+    for key, state in (("on its way", ""), ("read", "read"), ("failed", "failed")):
+        await sent(unseen, key)
+        await journal.append(entry(key))
+        await journal.done(await take(journal, key), Outcome(pairs=(pair_of(key, state=state),)))
+    await unseen.show(WITH, RoomId("room"))
+
+    assert await shown(journal, "on its way", "read", "failed") == ["on its way", "read"]
+
+
+async def test_of_many_the_latest_are_shown_with_what_they_say(journal: Journal, clock: ManualClock) -> None:
+    unseen = Unseen(journal, clock, LocalLocks().alone)
+    for number in range(5):
+        await sent(unseen, f"k{number}")
+    await unseen.add(pair_of("k4"), by="Ada", template="hello", text="> k4")  # tried again
+    await unseen.show(WITH, RoomId("room"))
+
+    assert await shown(journal, *(f"k{number}" for number in range(5))) == ["k2", "k3", "k4"]
+    told = [(one.body["key"], one.body["values"]["text"], one.body["wamid"]) for one in await journal.heads(10)]
+    assert told == [("notice.template_before", "> k2", "wamid.k2")], "in the order in which they were sent"
+    by = await journal.find("notice:k4")
+    assert by is not None and by.entry.body["key"] == "notice.template_before_by"
+    assert by.entry.body["values"]["by"] == "Ada"
+    assert await kept_with(journal, WITH) == "", "and once"
 
 
 async def test_one_that_goes_out_while_a_room_opens_is_shown_there_or_in_the_next(
