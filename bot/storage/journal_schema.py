@@ -108,14 +108,35 @@ MIGRATIONS = (
     CREATE INDEX pairs_contact ON pairs (contact);
     """,
     """
-    DROP TRIGGER tally_new;                       -- `append` counts, once for all of its rows
-    PRAGMA writable_schema = ON;                  -- for `IN` with three of them SQLite made a table for each row
-    UPDATE sqlite_master SET sql = replace(
-        sql,
-        'state IN (''waiting'', ''done'', ''dead'')',
-        'state = ''waiting'' OR state = ''done'' OR state = ''dead'''
-    ) WHERE type = 'table' AND name = 'entries';  -- the way to change a CHECK: sqlite.org/lang_altertable.html, 7
-    PRAGMA writable_schema = RESET;
+    CREATE TABLE entries_4 (                      -- as before, but for the check of `state`: for `IN` with three of
+        seq        INTEGER PRIMARY KEY,           -- them SQLite made a table for each row
+        key        TEXT    NOT NULL UNIQUE,
+        lane       TEXT    NOT NULL,
+        kind       TEXT    NOT NULL,
+        source     TEXT    NOT NULL,
+        at_ms      INTEGER NOT NULL,
+        first_at   REAL    NOT NULL,
+        state      TEXT    NOT NULL DEFAULT 'waiting' CHECK (state = 'waiting' OR state = 'done' OR state = 'dead'),
+        body       TEXT    CHECK ((body IS NULL) = (state = 'done')),
+        begun      INTEGER NOT NULL DEFAULT 0,
+        tries      INTEGER NOT NULL DEFAULT 0,
+        confirming INTEGER NOT NULL DEFAULT 0,
+        due        REAL    NOT NULL DEFAULT 0,
+        steps      TEXT    NOT NULL DEFAULT '{}',
+        why        TEXT    NOT NULL DEFAULT '',
+        result     TEXT    NOT NULL DEFAULT '{}',
+        closed_at  REAL    NOT NULL DEFAULT 0
+    );
+    INSERT INTO entries_4 SELECT * FROM entries;
+    DROP TABLE entries;
+    ALTER TABLE entries_4 RENAME TO entries;
+    CREATE INDEX entries_waiting ON entries (lane, begun DESC, at_ms, seq) WHERE state = 'waiting';
+    CREATE INDEX entries_dead ON entries (closed_at, seq) WHERE state = 'dead';
+    CREATE INDEX entries_audit ON entries (seq) WHERE kind = 'audit';
+    CREATE TRIGGER tally_moved AFTER UPDATE OF state ON entries WHEN new.state != old.state BEGIN
+        UPDATE tally SET n = n - 1 WHERE state = old.state;
+        UPDATE tally SET n = n + 1 WHERE state = new.state;
+    END;                                          -- new ones are counted by `append`, once for all of its rows
     """,
 )
 """Step n leads from version n to n + 1 (`user_version`). A released step is never changed."""
