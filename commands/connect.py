@@ -129,7 +129,8 @@ async def submit(desk: Desk, answers: Answers) -> Reply:
     wanted, kept = replace(wanted, connected_at=number.connected_at or desk.now), 0
     if gone is not None:
         await desk.registry.put_number(replace(wanted, disconnected_at=desk.now))
-        kept = await desk.overview.bring_back(wanted.id)
+        while brought := await desk.overview.bring_back(wanted.id):  # until nothing is just being given up
+            kept += brought
     await desk.registry.put_number(wanted)
     kept += await desk.overview.bring_back(wanted.id)
     return replace(connected(wanted, health, kept), did=Act("connect", {"number": wanted.phone}))

@@ -185,6 +185,37 @@ async def test_an_entry_that_was_begun_stays_in_front(journal: Journal, clock: M
     assert await keys(journal) == ["earlier"]
 
 
+async def test_a_dead_letter_that_is_retried_goes_before_what_was_tried_after_it(
+    journal: Journal, clock: ManualClock
+) -> None:
+    """A number is connected again: what comes in meanwhile has been told to wait, and what came before follows."""
+    await journal.append(entry("gone", at_ms=10))
+    await journal.park(await take(journal, "gone"), "its number is gone", sure=True)
+    await journal.append(entry("waits", at_ms=20))
+    await journal.again(await take(journal, "waits"), 0, "its number is coming back")
+
+    await journal.retry("gone")
+
+    await journal.done(await take(journal, "gone"), DONE)
+    assert await keys(journal) == ["waits"]
+
+
+async def test_a_dead_letter_that_is_retried_does_not_come_between_the_parts_of_another(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.append(entry("gone", at_ms=10))
+    await journal.park(await take(journal, "gone"), "no", sure=True)
+    await journal.append(entry("long", at_ms=20))
+    one = await take(journal, "long")
+    await journal.progress(one, 0, Step("out", "wamid.1"))
+    await journal.again(one, 0, "busy")
+
+    await journal.retry("gone")
+
+    await journal.done(await take(journal, "long"), DONE)
+    assert await keys(journal) == ["gone"]
+
+
 async def test_lanes_that_are_shut_are_passed_by(journal: Journal, clock: ManualClock) -> None:
     """By the whole first word of their name; what is delayed, too."""
     names = ["in:1:a", "in:1:b", "inner:1", "out:in:x", "say", "tpl:1:a"]

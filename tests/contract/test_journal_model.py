@@ -199,7 +199,10 @@ class Machine(RuleBasedStateMachine):
         assert found == (known is not None and known.state == "dead")
         if found and known is not None:
             known.steps = {part: state for part, state in known.steps.items() if state == "out"}
-            known.state, known.begun, known.tries, known.due = "waiting", bool(known.steps), 0, 0.0
+            lane = [one for one in self.known.values() if one.lane == known.lane and one.state == "waiting"]
+            between = any(one.begun and one.steps for one in lane)
+            known.begun = bool(known.steps) or not between
+            known.state, known.tries, known.due = "waiting", 0, 0.0
             known.confirming = False
 
     @rule(seconds=st.integers(1, 3))
