@@ -218,6 +218,11 @@ class FilesPaused(RateLimited):
     sentence = "error.files_paused"
 
 
+class FileWaits(Busy):
+    """A customer's file that cannot be fetched until the server, or an administrator, has mended something. Its
+    sentence is that of the trouble itself."""
+
+
 class PairLimited(Busy):
     """Too many messages to this one customer (131056): only this conversation waits."""
 

@@ -19,6 +19,7 @@ from bot.config import App
 from bot.errors import (
     Busy,
     FileRefused,
+    FileWaits,
     KeyInvalid,
     NotFound,
     NumberBlocked,
@@ -48,6 +49,10 @@ _AT_LAST = 1000
 """Part number of what is said later, beyond the pieces of what was said at first."""
 _MAY_HEAL = (Busy, KeyInvalid, NumberBlocked, Unpaid)
 """What waiting, or an administrator, may heal."""
+_HELP = 600.0
+"""Seconds between two looks while an administrator has to help: each costs one of the errors that 360Dialog allows."""
+_KEPT = 7 * 86400.0
+"""Seconds that WhatsApp keeps a file of a customer's (Meta: whatsapp/business-phone-numbers/media)."""
 _NOT_YET = MessageId("")
 
 
@@ -152,8 +157,8 @@ class InboundMedia:
             shown = await self._file(entry, number, message, media, self._t("room.file_at_last"))
         except (FetchFailed, FileRefused) as failed:
             error = failed.error if isinstance(failed, FetchFailed) else failed
-            if isinstance(error, _MAY_HEAL):
-                raise error from None
+            if isinstance(error, _MAY_HEAL) and self._clock.now() - entry.first_at < _KEPT:
+                raise _waits(error) from None
             words = self._words(entry, message)
             shown = await self._line(entry, number, message, words, self._missing(error), part=_AT_LAST)
         pair = pair_of(entry, number, message, shown)
@@ -238,6 +243,13 @@ def pair_of(entry: Entry, number: Number, message: Message, shown: Shown) -> Pai
         outbound=False,
         entry=entry.key,
     )
+
+
+def _waits(error: Busy | Refused) -> FileWaits:
+    waits = FileWaits(error.said, error.after if isinstance(error, Busy) else _HELP)
+    waits.values = error.values
+    waits.sentence = error.sentence  # type: ignore[misc]  # what is the matter is what people have to know
+    return waits
 
 
 def _later(entry: Entry, number: Number, message: Message) -> Entry:

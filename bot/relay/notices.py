@@ -66,7 +66,7 @@ def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:
                 f"{entry.key}{again}", message.room, text, reason=sentence, text=_quoted(message), **_clean(values)
             )
             return (told, *_number_trouble(entry, error, sentence, values))
-        case "wa.message":
+        case "wa.message" | "wa.media":
             return (_not_shown(entry, error, sentence, values, again),)
         case "auto.message":
             which, room = entry.body["which"], entry.body["room"]

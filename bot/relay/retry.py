@@ -3,6 +3,7 @@
     Refused, Invalid          park
     Busy                      again after what the server said, or 1, 2, 4 … 60 s; parked after a day
       NoAgentOnline, OmnichannelOff    at most 20 s between looks; parked after a week
+      FileWaits                        parked after a week, for which WhatsApp keeps a file
       PairLimited                      1, 4, 16 … 600 s
       Doubtful                         at least 5 s, in which a status may settle it
     Unsure                    confirm after 30 s; unsure once more: park, a person decides
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.errors import BotError, Busy, Doubtful, NoAgentOnline, OmnichannelOff, PairLimited, Unsure
+from bot.errors import BotError, Busy, Doubtful, FileWaits, NoAgentOnline, OmnichannelOff, PairLimited, Unsure
 
 DAY = 24 * 3600.0
 CONFIRM_AFTER = 30.0
@@ -79,7 +80,7 @@ def decide(error: Exception, *, tries: int, age: float, confirming: bool) -> Dec
 
 def patience(error: Busy) -> float:
     """For how many seconds an entry is tried again. Nobody may be at work over a long weekend."""
-    return 7 * DAY if isinstance(error, NoAgentOnline | OmnichannelOff) else DAY
+    return 7 * DAY if isinstance(error, NoAgentOnline | OmnichannelOff | FileWaits) else DAY
 
 
 def _pause(error: Busy, tries: int) -> float:

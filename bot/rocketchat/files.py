@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from bot.errors import BotError, FileRefused, NotAllowed, NotFound, RoomClosed, Trouble, Unreachable
+from bot.errors import BotError, FileRefused, NotAllowed, NotFound, Refused, RoomClosed, Trouble, Unreachable
 from bot.model import FileRef, MessageId, RoomId, VisitorToken
 from bot.rocketchat.error_ids import error_of, ids
 from bot.rocketchat.http import read_answer
@@ -72,7 +72,7 @@ async def upload(
 
 
 def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError:
-    """403 without an id stands for everything about visitor and room."""
+    """403 without an id stands for everything about visitor and room. Any other refusal is the file's."""
     found = next((_REFUSALS[id] for id in ids(answer) if id in _REFUSALS), "") if isinstance(answer, dict) else ""
     if status == 413:
         found = "file.too_large_in_rocketchat"
@@ -81,7 +81,7 @@ def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError
     error = error_of(status, answer)
     if isinstance(error, NotAllowed):
         return RoomClosed(error.said)
-    return error
+    return FileRefused("error.refused", error.said, name=name) if type(error) is Refused else error
 
 
 async def download(
