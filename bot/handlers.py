@@ -160,6 +160,7 @@ def handlers_of(
             journal=journal,
             workspace=doors.workspace,
             setup_room=bot.known_setup_room,
+            setup_lost=bot.lost_setup.set,
             quotes=quotes,
             ticks=ticks,
             t=t,

@@ -76,6 +76,8 @@ class Bot:
         """Set with the dispatcher."""
         self.settled = asyncio.Event()
         """Set with the setup room."""
+        self.lost_setup = asyncio.Event()
+        """Set when the setup room takes no word of the bot's any more: another one has to be found."""
         self.waits_for = "Rocket.Chat"
 
     async def health(self) -> Health:
@@ -189,9 +191,25 @@ async def begin(
         bot.settings.rocketchat.setup_channel,
         bot.settings.server.public_url,
     )
+    await _keep(bot, setup, clock)
+
+
+async def _keep(bot: Bot, setup: SetupChannel, clock: Clock) -> None:
+    """For ever: what the channel still lacks is tried again now and then, and another one is found or made when people
+    archive or delete it, or put the bot out of it: else nobody would hear what only administrators can mend."""
     pause = _AGAIN
-    while not setup.complete:
-        await clock.sleep(pause)
-        pause = min(pause * 2, 86400.0)
-        with suppress(BotError):
-            await setup.ensure()
+    while True:
+        lost = asyncio.create_task(bot.lost_setup.wait())
+        waits = [lost] if setup.complete else [lost, asyncio.create_task(clock.sleep(pause))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+        if not bot.lost_setup.is_set():
+            pause = min(pause * 2, 86400.0)
+        bot.lost_setup.clear()
+        try:
+            bot.setup_room = await setup.ensure()
+        except BotError as error:
+            log.warning("the setup channel cannot be used: %s", error)

@@ -65,6 +65,8 @@ class SetupChannel:
     async def ensure(self) -> RoomId:
         """The channel, ready to be used. Can be repeated at any time; raises Busy when Rocket.Chat is away.
 
+        One that was archived takes no messages (8.3 canSendMessage.ts: room_is_archived): another one takes its place.
+
         Of bots that start together one makes it, and the others find it."""
         async with self._alone("setup channel"):
             return await self._ensure()
@@ -110,17 +112,17 @@ class SetupChannel:
 
     async def _find_or_make(self) -> tuple[Json, bool]:
         known = await self._registry.fact(SETUP_ROOM)
-        if known and (channel := await self._admin.private_channel(RoomId(known))) is not None:
+        if known and (channel := _usable(await self._admin.private_channel(RoomId(known)))) is not None:
             return channel, False
         for name in self._names():
-            if (channel := await self._admin.private_channel_named(name)) is not None:
+            if (channel := _usable(await self._admin.private_channel_named(name))) is not None:
                 return channel, False
             try:
                 return await self._admin.create_private_channel(name), True
             except AlreadyThere:
-                if (channel := await self._admin.private_channel_named(name)) is not None:
+                if (channel := _usable(await self._admin.private_channel_named(name))) is not None:
                     return channel, False  # another bot made it in this moment: its lock was lost, or ours
-                log.warning("the channel name %s is taken by a room that the bot cannot see", name)
+                log.warning("the channel name %s is taken by a room that the bot cannot use", name)
         raise AlreadyThere(f"{self._name} and its {_MOST_NAMES - 1} successors")
 
     def _names(self) -> Iterator[str]:
@@ -181,3 +183,7 @@ class SetupChannel:
         if not await self._registry.fact(said):
             await self._workspace.say(room, notice_id(said), self._view.post(reply))
             await self._registry.set_fact(said, "yes")
+
+
+def _usable(channel: Json | None) -> Json | None:
+    return None if channel is None or channel.get("archived") else channel

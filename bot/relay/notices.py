@@ -12,7 +12,19 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import BotError, Busy, GroupMessage, KeyInvalid, NumberBlocked, NumberGone, Unpaid, Unsure
+from bot.errors import (
+    BotError,
+    Busy,
+    GroupMessage,
+    KeyInvalid,
+    NumberBlocked,
+    NumberGone,
+    Refused,
+    TooLong,
+    Trouble,
+    Unpaid,
+    Unsure,
+)
 from bot.model import Button, ChatMessage, Number, Pair, Post, RoomId, Wamid
 from bot.ports import Entry, Journal, Outcome, Workspace
 from bot.relay.quotes import Quotes
@@ -183,6 +195,7 @@ class Notices:
         journal: Journal,
         workspace: Workspace,
         setup_room: Callable[[], Awaitable[RoomId]],
+        setup_lost: Callable[[], object],
         quotes: Quotes,
         ticks: Ticks,
         t: Translate,
@@ -192,6 +205,8 @@ class Notices:
         self._ticks = ticks
         self._quotes = quotes
         self._setup_room = setup_room
+        self._setup_lost = setup_lost
+        """To be called when the setup channel takes no messages any more."""
         self._t = t
 
     async def __call__(self, entry: Entry) -> Outcome:
@@ -203,7 +218,13 @@ class Notices:
         text = await self._quotes.link(body["room"], body.get("quote", "")) + text
         buttons = tuple(Button(self._t(one["label"]), one["says"]) for one in body.get("buttons", ()))
         id = notice_id(entry.key)
-        await self._workspace.say(room, id, Post(text, buttons))
+        try:
+            await self._workspace.say(room, id, Post(text, buttons))
+        except Refused as error:
+            if body["room"] or isinstance(error, TooLong):
+                raise
+            self._setup_lost()
+            raise Trouble(f"the setup channel takes no messages: {error.said}") from None
         pairs = await self._journal.pairs_of_message(id)
         found = await self._journal.pair(Wamid(body["wamid"])) if "wamid" in body else None
         if found is None:
