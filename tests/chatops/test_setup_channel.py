@@ -174,7 +174,7 @@ async def test_when_the_name_is_taken_by_an_invisible_room_another_is_made_and_s
     room = await channel(stage, tmp_path).ensure()
 
     assert stage.rc.rooms[room]["name"] == f"{NAME}-2"
-    assert f"The name #{NAME} is taken by a room that I cannot see, so I made this one." in texts(stage, room)
+    assert f"The name #{NAME} is taken by a room that I cannot use, so I made this one." in texts(stage, room)
     assert await channel(stage, tmp_path / "lost").ensure() == room
 
 
