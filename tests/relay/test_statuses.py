@@ -80,7 +80,7 @@ async def test_its_message_may_be_shown_in_the_same_moment(journal: Interleaved,
     workspace = cast(Workspace, room)
     ticks = Ticks(journal, OwnReactions(workspace, lambda: "bot", nullcontext), clock, wanted=True)
     notices = Notices(
-        journal=journal, workspace=workspace, setup_room=room_of_setup, ticks=ticks, t=t,
+        journal=journal, workspace=workspace, setup_room=room_of_setup, setup_lost=lambda: None, ticks=ticks, t=t,
         quotes=Quotes(journal, no_setting, clock, App, t, url="https://chat.example"),
     )  # fmt: skip
     handlers: dict[str, Handler] = {

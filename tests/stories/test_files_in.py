@@ -245,7 +245,8 @@ async def test_a_file_that_follows_later_and_finds_its_contact_blocked_is_told_i
         clock.hurry(600)
         stage.wa.levers.add(r"^/\d+$", status=401, body={"meta": {"developer_message": "Invalid api_key"}})
         await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
-        stage.rc.levers.add("livechat/upload", status=400, body={"error": "[error-contact-channel-blocked]"})
+        blocked = {"success": False, "error": "[error-contact-channel-blocked]"}
+        stage.rc.levers.add("livechat/upload", status=400, body=blocked)
         await stage.rc.until(lambda: stage.from_bot(stage.setup_room)[-1]["msg"].startswith("A WhatsApp message from"))
         assert "This contact is blocked" in stage.from_bot(stage.setup_room)[-1]["msg"]
         assert not files(stage, room)

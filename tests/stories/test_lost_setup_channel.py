@@ -37,7 +37,8 @@ async def test_a_setup_channel_that_is_lost_gets_a_successor_and_it_is_told_what
         await stage.connect()
         before = stage.setup_room
         lose(stage, before)
-        stage.rc.levers.add("livechat/message", status=400, body={"error": "[error-contact-channel-blocked]"})
+        blocked = {"success": False, "error": "[error-contact-channel-blocked]"}
+        stage.rc.levers.add("livechat/message", status=400, body=blocked)
         await stage.customer.write(stage.number, "hello?")
 
         await stage.rc.until(lambda: told(stage, outside=before))
