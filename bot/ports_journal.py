@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 from bot.model import ContactId, Conversation, MessageId, NumberId, Pair, RoomId, VisitorToken, Wamid
 from bot.ports_rocketchat import Json
@@ -29,13 +30,14 @@ class Step:
     ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that entered, stored raw before anybody understood it.
 
     `key` is its identity: a second append of the same key is ignored, for ever. `lane` is its queue: entries of one
     lane are worked on one at a time, ordered by (`at_ms`, arrival). `source` names the connected number it belongs to,
     or is empty. The last six fields are the journal's own and are ignored on append.
+
+    A tuple, because a frozen dataclass with so many fields takes several times as long to make.
     """
 
     key: str
@@ -52,7 +54,7 @@ class Entry:
     confirming: bool = False
     """It was put back because its effect is unsure; the next look decides."""
     first_at: float = 0.0
-    steps: Mapping[int, Step] = field(default_factory=dict)
+    steps: Mapping[int, Step] = MappingProxyType({})
     given_up_at: float = 0.0
     """Unix seconds at which it became a dead letter, of one that waits again since; 0: never."""
 

@@ -7,7 +7,6 @@ that the message has, so no repeated event and no catch-up can send an answer to
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from bot.ports import Entry, Handler, Outcome
 
@@ -20,5 +19,5 @@ class FormsFirst:
 
     async def __call__(self, entry: Entry) -> Outcome:
         if await self._is_answer(entry):
-            return await self._chat(replace(entry, body={**entry.body, "room_type": "l"}))
+            return await self._chat(entry._replace(body={**entry.body, "room_type": "l"}))
         return await self._send(entry)

@@ -47,17 +47,17 @@ def notice(id: str, room: str, sentence: str, *, reason: str = "", **values: str
 
 def with_button(label: str, says: str, entry: Entry) -> Entry:
     """The same notice with a button below it; `label` is a text key."""
-    return replace(entry, body={**entry.body, "buttons": [{"label": label, "says": says}]})
+    return entry._replace(body={**entry.body, "buttons": [{"label": label, "says": says}]})
 
 
 def about(message: str, entry: Entry) -> Entry:
     """The same notice with a message of its room quoted in front."""
-    return replace(entry, body={**entry.body, "quote": message})
+    return entry._replace(body={**entry.body, "quote": message})
 
 
 def standing_for(wamid: str, entry: Entry) -> Entry:
     """The same notice, which is from now on where this WhatsApp message is found in Rocket.Chat."""
-    return replace(entry, body={**entry.body, "wamid": wamid})
+    return entry._replace(body={**entry.body, "wamid": wamid})
 
 
 def of_parked(entry: Entry, error: Exception) -> Sequence[Entry]:

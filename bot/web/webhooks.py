@@ -16,7 +16,6 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import TypeVar
 
 from aiohttp import web
@@ -100,7 +99,7 @@ class Webhooks:
         now = self._clock.now()
         if now - self._away > _AGAIN or entry.kind != "wa.message":
             return entry
-        return replace(entry, rest=_GATHER) if _LATE < now - entry.at_ms / 1000 < _KEPT else entry
+        return entry._replace(rest=_GATHER) if _LATE < now - entry.at_ms / 1000 < _KEPT else entry
 
     def _let_go(self, number: Number, found: list[Entry]) -> list[Entry]:
         """What is stored instead: at most that it happened, once a week."""

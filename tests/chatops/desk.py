@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -153,7 +153,7 @@ class Notes:
     async def append(self, *entries: Entry) -> int:
         fresh = [one for one in entries if one.key not in self.entries]
         for one in fresh:
-            self.entries[one.key] = replace(one, seq=len(self.entries) + 1)
+            self.entries[one.key] = one._replace(seq=len(self.entries) + 1)
         return len(fresh)
 
     async def counts(self) -> Mapping[str, int]:

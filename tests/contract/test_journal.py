@@ -1,7 +1,6 @@
 """What every journal promises about the queue: identity, order and holding."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -70,7 +69,7 @@ async def test_a_key_that_is_no_valid_text_is_stored_all_the_same(journal: Journ
 
 
 async def test_the_journals_own_fields_are_ignored_on_append(journal: Journal) -> None:
-    await journal.append(replace(entry("a"), seq=99, tries=7, confirming=True, first_at=1.0))
+    await journal.append(entry("a")._replace(seq=99, tries=7, confirming=True, first_at=1.0))
 
     one = await take(journal, "a")
 
@@ -112,7 +111,7 @@ async def test_each_who_brings_the_same_at_once_is_told_what_was_new(journal: Jo
 async def test_what_waits_is_told_by_kind_with_the_time_of_the_first(journal: Journal, clock: ManualClock) -> None:
     assert await journal.backlog() == {}
 
-    await journal.append(entry("a"), replace(entry("b", "other"), kind="wa.status"))
+    await journal.append(entry("a"), entry("b", "other")._replace(kind="wa.status"))
     clock.advance(5)
     await journal.append(entry("c", "third"))
     assert await journal.backlog() == {"wa.message": Backlog(2, NOON), "wa.status": Backlog(1, NOON)}

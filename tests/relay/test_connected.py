@@ -12,7 +12,7 @@ from bot.storage.secrets import Vault
 from tests.contract.journals import entry
 from tests.contract.registries import SHOP
 
-CAME_IN = replace(entry("wa:1"), source=SHOP.id)
+CAME_IN = entry("wa:1")._replace(source=SHOP.id)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ that surely reached nobody, however much else was given up."""
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 from bot.model import NumberId
@@ -45,9 +44,9 @@ async def given_up(
 
 
 async def test_it_comes_back_in_order_and_nothing_else_does(journal: Journal, clock: ManualClock) -> None:
-    missed = [replace(entry(f"missed {n}", at_ms=n), source=NUMBER) for n in range(100)]
+    missed = [entry(f"missed {n}", at_ms=n)._replace(source=NUMBER) for n in range(100)]
     await given_up(journal, clock, *missed)
-    await given_up(journal, clock, *(replace(entry(f"other {n}", f"lane {n}"), source=OTHER) for n in range(1001)))
+    await given_up(journal, clock, *(entry(f"other {n}", f"lane {n}")._replace(source=OTHER) for n in range(1001)))
     overview = overview_of(journal)
 
     log = Log()
@@ -64,9 +63,9 @@ async def test_however_many_dead_letters_there_are_some_hundred_are_read_at_once
 ) -> None:
     async with Counting(tmp_path, Vault(tmp_path / "secret.key"), clock) as journal:
         for day in range(3):
-            others = [replace(entry(f"{day} other {n}", f"lane {n}"), source=OTHER) for n in range(400)]
+            others = [entry(f"{day} other {n}", f"lane {n}")._replace(source=OTHER) for n in range(400)]
             await given_up(journal, clock, *others)
-            await given_up(journal, clock, replace(entry(f"missed {day}", at_ms=day), source=NUMBER))
+            await given_up(journal, clock, entry(f"missed {day}", at_ms=day)._replace(source=NUMBER))
         overview = overview_of(journal)
 
         assert await overview.bring_back(NumberId(NUMBER)) == 3

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -56,12 +55,12 @@ async def test_a_server_that_hangs_takes_no_place_of_another(journal: Journal, c
 
     rocketchat, rest = Log(**{f"in{n}": hang for n in range(12)}), Log()
     await journal.append(*(entry(f"in{n}", f"in:1:{n}", n) for n in range(12)))
-    await journal.append(*(replace(entry(f"st{n}", f"st:1:{n}"), kind="wa.status") for n in range(12)))
+    await journal.append(*(entry(f"st{n}", f"st:1:{n}")._replace(kind="wa.status") for n in range(12)))
     handlers: dict[Kind, Handler] = {"wa.message": rocketchat, "wa.status": rest, "rc.message": rest}
 
     async with at_work(Worker(journal, handlers, clock, nobody, limit=4)):
         await closed(journal, *(f"st{n}" for n in range(12)))
-        await journal.append(replace(entry("reply", "out:room"), kind="rc.message"))
+        await journal.append(entry("reply", "out:room")._replace(kind="rc.message"))
         assert await closed(journal, "reply") == ["done"]
         assert rocketchat.seen == ["in0", "in1", "in2", "in3"]
         answers.set()
