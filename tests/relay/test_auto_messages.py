@@ -70,6 +70,24 @@ async def test_after_the_waiting_message_was_given_up_the_next_conversation_begi
     assert await said(journal) == [f"welcome:{ROOM}"]
 
 
+@pytest.mark.parametrize(("welcome", "offline"), [("", ""), ("Hello!", ""), ("", "We are back on Monday.")])
+async def test_a_number_says_only_what_it_has_words_for_and_remembers_nothing_else(
+    journal: Journal, welcome: str, offline: str
+) -> None:
+    number = replace(NUMBER, welcome_message=welcome, offline_message=offline)
+    await journal.append(Entry("wa:first", f"in:{NUMBER.id}:{WITH.contact}", "wa.message", {}, source=NUMBER.id))
+    waiting = await take(journal, "wa:first")
+    for _ in range(2):  # it waits on
+        await nobody_here(journal, number, WITH, waiting)
+
+    told = [f"{which}:wa:first" for which, words in (("welcome", welcome), ("offline", offline)) if words]
+    assert [one.key for one in await journal.heads(10)] == told[:1], "of one lane the first"
+    assert [bool(await journal.find(f"{which}:wa:first")) for which in ("welcome", "offline")] == [
+        bool(welcome), bool(offline),
+    ]  # fmt: skip
+    assert [bool(await journal.marks(prefix)) for prefix in ("welcomed:", "put off:")] == [bool(welcome), bool(offline)]
+
+
 class Sender:
     """WhatsApp and the registry, as far as a text of a number's needs them; `meanwhile` happens as it goes out."""
 
@@ -105,6 +123,14 @@ async def test_a_room_that_opens_as_the_customer_is_told_shows_it(journal: Journ
     await journal.done(told, outcome)
 
     assert "notice:offline:wa:first" in await said(journal)
+
+
+async def test_what_the_customer_has_not_been_told_yet_is_not_shown(journal: Journal) -> None:
+    await journal.append(Entry("wa:first", f"in:{NUMBER.id}:{WITH.contact}", "wa.message", {}, source=NUMBER.id))
+    await nobody_here(journal, replace(NUMBER, welcome_message=""), WITH, await take(journal, "wa:first"))
+    await open_room(journal)
+
+    assert "notice:offline:wa:first" not in await said(journal)
 
 
 async def test_an_opening_that_is_cut_short_shows_it_at_the_next_try(tmp_path: Path, clock: ManualClock) -> None:
