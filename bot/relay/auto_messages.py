@@ -89,8 +89,8 @@ async def nobody_here(journal: Journal, number: Number, conversation: Conversati
 
 
 async def _said_before(journal: Journal, name: str) -> str:
-    """The mark. What was said to somebody who waited ends with the message that waited: when that was given up, the
-    next conversation, perhaps months later, begins anew."""
+    """The mark's value. It counts only as long as the message that waited still waits. When that message was given up,
+    the mark is forgotten: the next conversation, perhaps months later, begins anew."""
     said = await journal.mark(name) or ""
     for beginning in (f"{_WAITING}welcome:", _OFFLINE):
         if said.startswith(beginning):
@@ -102,10 +102,12 @@ async def _said_before(journal: Journal, name: str) -> str:
 
 
 async def _show_what_was_said(journal: Journal, number: Number, conversation: Conversation, room: RoomId) -> bool:
-    """That nobody is here, to a customer who waited for this room; whether one did.
+    """If the customer waited for this room, shows in it that they were told that nobody is here. Returns whether they
+    waited.
 
-    What is still on its way is shown once it is out, by whoever sends it: first the mark names the room, then this
-    looks whether it is out; there first it is noted as out, then the mark is read. So one of the two sees the other."""
+    The text may still be on its way to them. Then whoever sends it shows it afterwards (`AutoMessages`). So that one of
+    the two does, whatever comes first: here the mark is given the room before we look whether the text is out; there
+    the text is noted as out before the mark is read."""
     name = _put_off(conversation)
     said = await _said_before(journal, name)
     if said.startswith(_OFFLINE):
@@ -121,7 +123,7 @@ async def _show_what_was_said(journal: Journal, number: Number, conversation: Co
 
 
 async def _room_of(journal: Journal, conversation: Conversation, key: str) -> str:
-    """Where this that was said to a customer who waited has to be shown; empty when no room is open yet."""
+    """The room in which agents have to see that the waiting customer was told this (`key`); empty: none is open yet."""
     room, _, its = (await journal.mark(_put_off(conversation)) or "").partition(" ")
     if its == key:
         return room

@@ -1,10 +1,11 @@
 """An agent's message that has not gone out for minutes: the agent is told once an outage, and again when it is over.
 
-A message that fails for a minute, or will not be tried again before, leaves a watch that rests until the message is
-`LATE` seconds old. If it still waits by then, the agent is told, and the watch looks on until nothing of that
-conversation is late any more. It is an entry like any other, and each notice has its key, so neither a restart nor a
-clock that jumps says anything twice; watches of later messages of the conversation wait behind the first one's. What
-comes of a message in the end (refused, or given up after a day) is told by whoever finds that out.
+Once a message has failed for a minute, or will be tried again only after that minute, an entry is stored that watches
+it (kind `late`). The watch rests until the message is `LATE` seconds old. If the message still waits by then, the agent
+is told, and the watch goes on looking until nothing in that conversation is late any more. Watches of later messages of
+the conversation wait in the same lane behind the first one. Since watches are entries and each notice has a key of its
+own, neither a restart nor a clock that jumps says anything twice. How the message ends (refused, or given up after a
+day) is told elsewhere.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class OwnReactions:
         self._alone = alone
 
     def alone(self, message: MessageId) -> AbstractAsyncContextManager[object]:
-        """Enter it for everything between `on` and the last change."""
+        """A lock on the reactions of the message. To be held from `on` until the last change."""
         return self._alone(f"reactions:{message}")
 
     async def on(self, message: MessageId) -> list[str] | None:

@@ -5,9 +5,9 @@ One POST for each change, with the fields of the original app (developer.rocket.
 deleted), `ErrorDetails`, `type` (Template-Message, Regular-Message), `timestamp` (ISO 8601, when the change was noted).
 A message that WhatsApp refused at once never got an id: it has no `msId`.
 
-The text of the message is part of what the system is told. It is not stored for that beyond the call itself: memory has
-it for a while, and after that Rocket.Chat is asked, which is where it lives. Calls wait in a few lanes of their own, so
-a slow or dead system takes nothing from the conversations.
+The system is also told the text of the message. The bot does not keep texts for that longer than a call waits: it has
+the latest ones in memory, and asks Rocket.Chat for older ones. Calls wait in a few lanes of their own, so that a slow
+or dead system holds no conversation up.
 """
 
 from __future__ import annotations

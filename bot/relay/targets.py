@@ -1,5 +1,5 @@
-"""What is remembered of people to whom templates were sent: under which id WhatsApp knows a typed number, and to which
-agent or department their answer goes.
+"""What is remembered about people to whom templates were sent: the id that WhatsApp has for the number that was typed,
+and the agent or the department to which their answer is to go.
 
 The id that WhatsApp returns is the key: it may differ from what people dial (Brazil, Mexico, Argentina; Meta: phone
 numbers). A typed number is tried as it was typed, and the id that came back is remembered for it; nothing is guessed.

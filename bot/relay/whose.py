@@ -7,7 +7,8 @@ from bot.ports import Journal, Stored
 from bot.whatsapp import parse
 
 _OF_A_CONTACT = ("in", "media", "auto", "tpl")
-"""Begin lanes `<way>:<our number>:<contact>`; `out:<room>` is the other kind that is a customer's."""
+"""First words of lanes that name a customer: `<word>:<our number>:<contact>`. A lane `out:<room>` names the room of a
+customer instead."""
 
 
 async def customer_of(journal: Journal, stored: Stored) -> str:
