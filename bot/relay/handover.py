@@ -21,6 +21,11 @@ Make = Callable[[], Awaitable[Json]]
 """Makes the body of one part just before it leaves; what it takes (an upload) may be repeated."""
 
 
+def to_send(step: Step | None) -> bool:
+    """Whether a part that stands so leaves, perhaps once more."""
+    return step is None or step == _DOUBTFUL
+
+
 def opaque_name(key: str, part: int) -> str:
     return f"{key}#{part}"
 
@@ -50,7 +55,7 @@ async def hand_over(
         if step is not None and step.state == "out":
             wamids.append(Wamid(step.ref))
             continue
-        if step is not None and step != _DOUBTFUL:
+        if not to_send(step):
             raise Unsure("no answer was noted for a part that had been handed over")
         body = await make()
         await whatsapp.turn(api_key, bulk=bulk)

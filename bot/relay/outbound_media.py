@@ -17,7 +17,7 @@ from bot.config import App
 from bot.errors import FileRefused, MediaRefused, NotAllowed, NotFound
 from bot.model import ChatMessage, Conversation, FileRef, MediaKind, Wamid
 from bot.ports import Entry, Journal, Json, WhatsApp, Workspace
-from bot.relay.handover import Make, opaque_name
+from bot.relay.handover import Make, opaque_name, to_send
 from bot.relay.notices import notice
 from bot.relay.photos import Photos
 from bot.relay.spool import Filled, OverLimit, Spool, fill
@@ -77,8 +77,9 @@ class OutboundMedia:
         """One part for each file, numbered from `start` on; all that can still be sent are uploaded.
 
         `caption` and `reply_to` go with the first. Repeatable. Raises FileRefused."""
-        unsure = any(step.state == "handed" for step in entry.steps.values())
-        wanted = [] if unsure else [at for at in range(len(message.files)) if start + at not in entry.steps]
+        steps = entry.steps
+        unsure = any(step.state == "handed" and not to_send(step) for step in steps.values())
+        wanted = [] if unsure else [at for at in range(len(message.files)) if to_send(steps.get(start + at))]
         ready = await self._ready(message, conversation, api_key, wanted, captioned=bool(caption))
         for at, file in ready.items():
             if file.still:

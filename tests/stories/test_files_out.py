@@ -10,6 +10,7 @@ from PIL import Image
 
 from bot.sandbox.dialog360 import Received
 from bot.stage import Stage, staged
+from tests.nemesis.clocks import FastClock
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 100
 PDF = b"%PDF-1.7 " + b"words" * 100
@@ -79,14 +80,19 @@ async def test_each_kind_goes_as_the_phone_shows_it_best() -> None:
         ]  # fmt: skip
 
 
+async def both(stage: Stage, room: str, text: str) -> None:
+    """One message with two files."""
+    one = stage.rc.core.files.store(room, "one.png", "image/png", PNG)
+    two = stage.rc.core.files.store(room, "two.pdf", "application/pdf", PDF)
+    listed = [{"_id": file.id, "name": file.name, "type": file.mime, "size": len(file.data)} for file in (one, two)]
+    links = [{"title": file.name, "type": "file", "title_link": file.path} for file in (one, two)]
+    await stage.rc.write(stage.agent, room, text, files=listed, file=listed[0], attachments=links)
+
+
 async def test_several_files_of_one_message_all_arrive_in_order_with_the_words_on_the_first() -> None:
     async with staged() as stage:
         room = await talking(stage)
-        one = stage.rc.core.files.store(room, "one.png", "image/png", PNG)
-        two = stage.rc.core.files.store(room, "two.pdf", "application/pdf", PDF)
-        listed = [{"_id": file.id, "name": file.name, "type": file.mime, "size": len(file.data)} for file in (one, two)]
-        links = [{"title": file.name, "type": "file", "title_link": file.path} for file in (one, two)]
-        await stage.rc.write(stage.agent, room, "both", files=listed, file=listed[0], attachments=links)
+        await both(stage, room, "both")
         await stage.rc.write(stage.agent, room, "the end")
         await arrived(stage, 3)
         assert [one.text for one in stage.customer.received] == ["[image] both", "[document] two.pdf", "the end"]
@@ -272,6 +278,23 @@ async def test_an_upload_whose_answer_got_lost_is_repeated_and_the_file_sent_onc
         await stage.rc.write(stage.agent, room, "after")
         await stage.customer_reads("after")
         assert [one.text for one in stage.customer.received] == ["[image] look", "after"]
+
+
+@pytest.mark.parametrize(("status", "body"), [(503, ""), (500, {"error": {"code": 131000, "message": "went wrong"}})])
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_file_that_a_failing_server_did_not_take_is_sent_again(before: int, status: int, body: object) -> None:
+    """`before`: so many of the two are out already."""
+    async with staged(start=False) as stage:
+        await stage.start(FastClock(speed=20))
+        room = await talking(stage)
+        for _ in range(before):
+            stage.wa.levers.add("/messages", delay=0.01)
+        stage.wa.levers.add("/messages", status=status, body=body, times=2)
+        await both(stage, room, "both")
+        first, second = await arrived(stage, 2)
+        assert [first.text, second.text] == ["[image] both", "[document] two.pdf"]
+        assert [content(stage, first), content(stage, second)] == [PNG, PDF]
+        assert stage.from_bot(room) == []
 
 
 async def test_a_send_whose_answer_got_lost_is_settled_by_the_status() -> None:
