@@ -189,10 +189,11 @@ class InboundMedia:
     ) -> tuple[RoomId, MessageId] | None:
         """What an earlier try has posted, though we never heard of it. A room that cannot be read holds nothing back:
         a file that is there twice is better than none."""
+        began = min(entry.first_at, entry.at_ms / 1000 or entry.first_at)  # our clock may be a day ahead
         rooms = [RoomId(step.ref) for step in entry.steps.values() if step.ref]
         for room in dict.fromkeys([*rooms, *([conversation.room] if conversation.room else [])]):
             try:
-                messages = await self._workspace.messages_since(room, entry.first_at - _SEARCH_BACK)
+                messages = await self._workspace.messages_since(room, began - _SEARCH_BACK)
             except Refused:
                 continue
             for raw in messages:

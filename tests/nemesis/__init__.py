@@ -30,6 +30,7 @@ the agent told after three minutes | rocketchat, whatsapp |
 | another program holds the database | webhooks get 503 and come again, the log and `/readyz` say so; it goes on | \
 machine |
 | clock jumps back or forward | nothing waits for the time that went twice, nothing is given up | machine |
+| clock a day wrong, and the answer of an upload is lost | the file is found, and posted once | machine |
 | two bots on one data folder | the second names the first, says what to do, and ends with code 2 | machine |
 | damaged or foreign database | untouched, named, says what to do | machine, contract/test_journal_sqlite |
 | older database | a copy is kept before it is brought up to date | machine |

@@ -195,6 +195,20 @@ async def test_a_clock_that_jumps_while_messages_pass_loses_and_doubles_nothing(
         assert [one.text for one in stage.customer.received] == [f"answer {number}" for number in range(1, 5)]
 
 
+@pytest.mark.parametrize("hours", [25, -25])
+async def test_a_clock_that_is_a_day_wrong_doubles_no_file_whose_answer_got_lost(hours: int) -> None:
+    async with staged(start=False) as stage:
+        clock = FastClock(5)
+        clock.jump(hours * 3600)
+        await stage.start(clock)
+        await stage.connect()
+        stage.rc.levers.add("livechat/upload", when="after", drop=True)
+        await stage.customer.send_file(stage.number, b"%PDF-1.7 x", "application/pdf", filename="contract.pdf")
+        await stage.customer.write(stage.number, "and this")
+        room = await stage.agent_reads("and this")
+        assert len([message for message in stage.rc.messages(room) if message.get("file")]) == 1
+
+
 async def ends_with(stage: Stage) -> tuple[int | None, str]:
     """Code and last words of the real program with these settings."""
     config = stage.settings.storage.data_dir.parent / "second.toml"
