@@ -34,12 +34,41 @@ async def turns(journal: Journal) -> None:
         await journal.counts()
 
 
-async def test_an_outage_of_days_leaves_only_the_messages_themselves_as_dead_letters(
-    journal: Journal, clock: ManualClock
-) -> None:
+async def talking(journal: Journal) -> None:
     await journal.remember(
         Conversation(NumberId("4930"), ContactId("49151"), VisitorToken("token"), RoomId(ROOM), phone="+49151")
     )
+
+
+async def test_the_end_of_an_outage_of_nearly_a_day_is_told(journal: Journal, clock: ManualClock) -> None:
+    await talking(journal)
+    late, over = Late(journal, clock), asyncio.Event()
+
+    async def handler(entry: Entry) -> Outcome:
+        return await (said(entry) if over.is_set() else away(entry))
+
+    worker = Worker(journal, {"rc.message": late.watching(handler), "late": late, "notice": said}, clock, nobody)
+    async with at_work(worker):
+        await journal.append(written("one"))
+        for _ in range(20):
+            await turns(journal)
+            clock.advance(LONG)
+        assert await journal.find("notice:late:rc:one") is not None
+        assert await journal.find("notice:late over:rc:one") is None
+        over.set()
+        async with asyncio.timeout(10):
+            while (await journal.counts())["waiting"]:
+                clock.advance(60)
+                await turns(journal)
+
+    assert await journal.find("notice:late over:rc:one") is not None
+    assert await journal.dead() == []
+
+
+async def test_an_outage_of_days_leaves_only_the_messages_themselves_as_dead_letters(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await talking(journal)
     late = Late(journal, clock)
     worker = Worker(journal, {"rc.message": late.watching(away), "late": late, "notice": said}, clock, nobody)
     async with at_work(worker):
