@@ -22,7 +22,7 @@ def _options(parser: Parser) -> None:
 
 async def _audit(options: Options) -> int:
     config = settings(options)
-    async with stored(config) as journal:
+    async with stored(config, looks=True) as journal:
         audit = Audit(journal, SystemClock(), Vault(config.storage.key_file).derive)
         if options.verify:
             return _told(await audit.broken())
@@ -54,8 +54,7 @@ def _told(broken: list[int]) -> int:
 AUDIT = Subcommand(
     name="audit",
     help="who connected, changed and sent what",
-    description="Lists the audit log, the latest first. While a bot with a folder of its own runs, ask it in chat: "
-    "/whatsapp-360d-cloud audit",
+    description="Lists the audit log, the latest first. Works beside the running bot and changes nothing.",
     options=_options,
     act=_audit,
 )

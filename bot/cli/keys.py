@@ -10,6 +10,7 @@ from bot.cli.subcommand import Options, Parser, Subcommand, settings
 from bot.doors import SystemClock
 from bot.relay.audit import by_operator
 from bot.storage import rotation
+from bot.storage.inspection import vault_in_use
 from bot.storage.rotation import NotEverywhere, Sealed
 from bot.storage.secrets import Vault, key_name
 
@@ -26,7 +27,7 @@ def _options(parser: Parser) -> None:
 async def _keys(options: Options) -> int:
     config = settings(options)
     storage = config.storage
-    vault = await asyncio.to_thread(Vault, storage.key_file)
+    vault = await asyncio.to_thread(vault_in_use, storage)
     async with rotation.opened(storage, vault) as store:
         try:
             match options.what:

@@ -8,20 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bot.config import Settings
 from bot.doors import SystemClock
 from bot.ports import Journal
-from bot.storage.files import StorageError
-from bot.storage.inspection import existing_vault
+from bot.storage.inspection import vault_in_use
 from bot.storage.opening import Stores, open_alone
-from bot.storage.secrets import Vault
 
 
 @asynccontextmanager
 async def stored_all(settings: Settings, *, looks: bool = False) -> AsyncIterator[Stores]:
     """What is stored, for tools: while the bot is stopped, or beside running ones when they share a database or the
-    tool only `looks`."""
+    tool only `looks`. Raises StorageError where nothing is stored."""
     async with AsyncExitStack() as stack:
-        if looks and existing_vault(settings.storage) is None:
-            raise StorageError(f"Nothing is stored yet: there is no key file {settings.storage.key_file}.")
-        yield await open_alone(stack, settings.storage, Vault(settings.storage.key_file), SystemClock(), looks=looks)
+        yield await open_alone(stack, settings.storage, vault_in_use(settings.storage), SystemClock(), looks=looks)
 
 
 @asynccontextmanager

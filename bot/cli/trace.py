@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.chatops.command import SLASH
 from bot.cli.stored import stored
-from bot.cli.subcommand import Options, Parser, Subcommand, plain, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, called, plain, settings
 from bot.relay.trace import Trace, Track
 from bot.translations import translator
 
@@ -31,13 +31,14 @@ async def _trace(options: Options) -> int:
         print(json.dumps([_document(track) for track in tracks], ensure_ascii=False, indent=2))
     else:
         for track in tracks:
-            print("\n".join(_text(track)))
+            print("\n".join(_text(track, called("dead", options))))
     if not tracks:
         print(plain(t("trace.unknown", word=word)), file=sys.stderr)
     return 0 if tracks else 1
 
 
-def _text(track: Track) -> list[str]:
+def _text(track: Track, dead: str) -> list[str]:
+    """`dead`: how the subcommand that tries again is called."""
     lines = [plain(f"{track.head} · {_when(track.entry.first_at)}")]
     lines += [f"  {_when(line.at)}  {plain(line.says)}" for line in track.lines]
     if track.state == "waiting" and track.due:
@@ -45,7 +46,7 @@ def _text(track: Track) -> list[str]:
     if track.state == "dead":
         key = plain(track.entry.key)
         lines.append(f"  → to try it again, in Rocket.Chat: {SLASH} status retry {key}")
-        lines.append(f"    or, while the bot is stopped: python -m bot dead --retry {key}")
+        lines.append(f"    or, while the bot is stopped: {dead} --retry {key}")
     return lines
 
 

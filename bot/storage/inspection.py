@@ -64,6 +64,21 @@ def existing_vault(config: Storage) -> Vault | None:
     return None
 
 
+def vault_in_use(config: Storage) -> Vault:
+    """For tools. Raises StorageError where nothing is stored: a tool that makes an empty store in a wrong folder would
+    go on to say that everything in it is delivered, erased or whole."""
+    vault = existing_vault(config)
+    if config.database_url.get_secret_value():
+        if vault is None:
+            raise StorageError(f"There is no key file {config.key_file}. Copy that of the bots with this database.")
+    elif vault is None or not (config.data_dir / FILE).exists():
+        raise StorageError(
+            f"Nothing is stored in {config.data_dir.absolute()}. Is [storage] data_dir right? Unless it begins with a "
+            "/, it counts from the folder in which the command is given."
+        )
+    return vault
+
+
 def in_use(folder: Path) -> bool:
     """A bot works in the folder."""
     try:

@@ -99,15 +99,45 @@ def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(
     (tmp_path / "file").touch()
     config = configured(tmp_path, tmp_path / "file" / "data")
 
-    assert main(["dead", "--retry", "all", "--config", str(config)]) == 2
+    assert main(["restore", str(tmp_path / "no.tar"), "--config", str(config)]) == 2
     assert "name another place in [storage]." in capsys.readouterr().err
 
 
-def test_where_nothing_is_stored_nobody_says_that_everything_was_delivered(
-    capsys: pytest.CaptureFixture[str], config: Path
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dead", "dead --retry all", "audit", "audit --verify", "keys show", "keys rotate", "keys prune",
+        "trace wamid.X", "contact export +491701234567", "contact erase +491701234567",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("with_key", [False, True])
+def test_in_a_wrong_folder_nobody_says_that_all_is_delivered_erased_or_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, config: Path, command: str, with_key: bool
 ) -> None:
-    assert main(["dead", "--config", str(config)]) == 2
-    assert "Nothing is stored yet" in capsys.readouterr().err
+    """And nothing is made there, which would stand in the way of a restore."""
+    data = tmp_path / "data"
+    if with_key:
+        Vault(data / "secret.key")
+    before = sorted(data.rglob("*"))
+
+    assert main([*command.split(), "--config", str(config)]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"Nothing is stored in {data}. Is [storage] data_dir right?" in told.err
+    assert sorted(data.rglob("*")) == before
+
+
+async def test_the_audit_log_is_read_beside_the_running_bot(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, config: Path
+) -> None:
+    data = tmp_path / "data"
+    async with SqliteJournal(data, Vault(data / "secret.key"), SystemClock()):
+        assert await asyncio.to_thread(main, ["audit", "--config", str(config)]) == 0
+        assert await asyncio.to_thread(main, ["audit", "--verify", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == (
+        "Nobody has changed or sent anything yet.\nThe log is whole: no record was changed or taken out.\n"
+    )
 
 
 async def test_dead_letters_are_listed_beside_the_running_bot_and_retried_without_it(
@@ -133,7 +163,15 @@ async def test_dead_letters_are_listed_beside_the_running_bot_and_retried_withou
     assert await asyncio.to_thread(main, [*command, "--retry", "wa:1"]) == 0
 
 
-def test_an_unknown_dead_letter_is_said_and_ends_with_1(capsys: pytest.CaptureFixture[str], config: Path) -> None:
+async def nothing_happened_yet(data: Path) -> None:
+    async with SqliteJournal(data, Vault(data / "secret.key"), SystemClock()):
+        """The bot was started once."""
+
+
+def test_an_unknown_dead_letter_is_said_and_ends_with_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, config: Path
+) -> None:
+    asyncio.run(nothing_happened_yet(tmp_path / "data"))
     assert main(["dead", "--config", str(config), "--retry", "wa:1"]) == 1
     assert "no dead letter wa:1" in capsys.readouterr().err
 
