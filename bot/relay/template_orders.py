@@ -151,6 +151,12 @@ class Orders:
             found.append(result_of(to, closed.get(key) or await self._journal.find(key)))
         return found
 
+    async def standing(self, keys: Sequence[str]) -> list[Result]:
+        """What became of these recipients so far; of those who got it, and of those whose turn has not come yet, the
+        journal no longer or not yet says who they are."""
+        found = [await self._journal.find(key) for key in keys]
+        return [result_of(str(stored.entry.body.get("to", "")) if stored else "", stored) for stored in found]
+
     async def __call__(self, entry: Entry) -> Outcome:
         order = Order.of(entry.body)
         for send in order.sends():
