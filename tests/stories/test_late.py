@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.relay.retry import DAY
 from bot.stage import Stage, staged
 from tests.nemesis.clocks import FastClock
 
@@ -123,3 +124,17 @@ async def test_what_is_refused_in_the_end_is_told_as_that_and_not_as_handed_over
         while (await journal.counts())["waiting"]:
             await journal.wait(0.05)
         assert len(told(stage, room)) == 2
+
+
+async def test_a_firewall_that_refuses_for_a_day_is_told_in_minutes_and_given_up_in_the_end() -> None:
+    async with staged(start=False) as stage:
+        clock = FastClock(speed=60)
+        room = await talking(stage, clock)
+        stage.wa.levers.add("/messages", times=-1, status=403, body="<html><title>403 Forbidden</title></html>")
+        await stage.agent_writes(room, "your order is ready")
+        await stage.rc.until(lambda: told(stage, room), timeout=30)
+        assert told(stage, room)[0].startswith("**Not delivered yet:** “your order is ready”")
+        await minutes(stage, clock, 8)  # tried often enough
+        clock.jump(DAY)
+        await stage.rc.until(lambda: "**Not delivered to the customer" in told(stage, room)[-1], timeout=30)
+        assert "your order is ready" in told(stage, room)[-1]
