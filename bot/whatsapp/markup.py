@@ -135,7 +135,7 @@ _LIVE = re.compile(
     | \\(?=[(\[])                                    # KaTeX
     | \$(?=\$)
     | \|(?=\|)                                       # spoiler
-    | (?<![^\W_])_(?=_[A-Za-z]\w*__(?!\w))           # __init__
+    | (?<![^\W_])_(?=_[A-Za-z]\w{1,80}+(?<=__)(?!\w)) # __init__; bounded, or a flood of them would take minutes
     """,
     re.X,
 )

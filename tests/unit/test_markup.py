@@ -173,7 +173,7 @@ def test_any_text_is_shown_as_it_was_written(text: str) -> None:
 
 @pytest.mark.parametrize("end", ["", "|", "|a", "@", ">"])
 @pytest.mark.parametrize(
-    "unit", ["@", "a@", ":", ":a", "<", "<a ", "a-", "https://", "](", "|", "x@y.", "_", "$", "+1"]
+    "unit", ["@", "a@", ":", ":a", "<", "<a ", "a-", "https://", "](", "|", "x@y.", "_", "__a_", "$", "+1"]
 )
 def test_a_flood_is_read_in_passing(unit: str, end: str) -> None:
     """A pattern that backtracks over itself would need minutes for this."""
