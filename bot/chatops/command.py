@@ -285,13 +285,18 @@ def split(line: str) -> list[str]:
 
     A quote counts where a word begins, so `it's` is one plain word."""
     words: list[str] = []
+    never_closed: set[str] = set()
     at = 0
     while at < len(line):
         if line[at].isspace():
             at += 1
             continue
         closing = _OPENING.get(line[at], "")
-        end = next((i for i in range(at + 1, len(line)) if closing and line[i] in closing and _ends(line, i)), None)
+        end = None
+        if closing and closing not in never_closed:  # not searched for again: that would take a second for each message
+            end = next((i for i in range(at + 1, len(line)) if line[i] in closing and _ends(line, i)), None)
+            if end is None:
+                never_closed.add(closing)
         if end is not None:
             words.append(line[at + 1 : end])
             at = end + 1

@@ -77,6 +77,12 @@ def test_quotes_hold_words_together(line: str, words: list[str]) -> None:
     assert split(line) == words
 
 
+@pytest.mark.parametrize("quote", ['"', "“", "„", "«", "'", "‘"])
+def test_a_flood_of_quotes_that_nobody_closes_is_read_in_passing(quote: str) -> None:
+    """Looked for anew behind each of them, the end would take minutes not to be found."""
+    assert split(f"{quote}a " * 50_000) == [f"{quote}a"] * 50_000
+
+
 @settings(max_examples=150)
 @given(st.text(max_size=80))
 def test_any_text_can_be_read(text: str) -> None:
