@@ -167,8 +167,8 @@ class Forms:
             if not wrong and act != "chat":
                 asked = {one.name for one in fields}
                 fields = await self._fields(form, session)
-                if any(one.name not in asked for one in fields):
-                    return self._form(request, form, fields, await self._stored(session))
+                if new := next((one.name for one in fields if one.name not in asked), ""):
+                    return self._form(request, form, fields, await self._stored(session), new=new)
                 review = await form.review(desk, session.filled)
         except NotForYou as error:
             return self._message(error.sentence, 403, None, **error.values)
@@ -280,8 +280,10 @@ class Forms:
         *,
         posted: Mapping[str, str] | None = None,
         wrong: Wrong | None = None,
+        new: str = "",
         status: int = 200,
     ) -> web.Response:
+        """`new`: the first field that the page before did not have."""
         known = {**{one.name: session.answers.get(one.name, one.default) for one in fields}, **(posted or {})}
         values = {one.name: "" if one.kind == "secret" else known[one.name] for one in fields}
         return self._pages.page(
@@ -291,6 +293,7 @@ class Forms:
             fields=fields,
             values=values,
             wrong=wrong or {},
+            new=new,
             saved={one.name for one in fields if _is_saved(session, one)},
             has_secret=any(one.kind == "secret" and one.required for one in fields),
             seal=self._sessions.seal_of_page(request.match_info["ticket"]),

@@ -370,6 +370,9 @@ async def test_a_second_page_asks_what_the_first_answers_made_necessary(orders: 
 
     page = await browser.submit(address, page, dish="p")
     assert (page.status, page.fields["dish"], page.fields["topping"]) == (200, "p", "")
+    assert [tag["name"] for _, tag in page.tags if "autofocus" in tag] == ["topping"], (
+        "who goes on is led to what is new"
+    )
     page = await browser.submit(address, page)
     assert page.status == 422
     assert "p with <olives>" in (await browser.submit(address, page, topping="<olives>")).text
