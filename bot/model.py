@@ -23,6 +23,8 @@ Wamid = NewType("Wamid", str)
 VisitorToken = NewType("VisitorToken", str)
 """A credential: whoever knows it can read and close the customer's room."""
 UserId = NewType("UserId", str)
+HOOK_HEADER = "X-Webhook-Secret"
+"""The header in which 360Dialog sends a number's `hook_secret` with every delivery, as we asked it to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Number:
     hook_path: str = field(repr=False)
     """Unguessable part of the webhook address that belongs to this number alone."""
     hook_secret: str = field(repr=False)
-    """Value of the secret header that 360Dialog sends with every delivery."""
+    """Value of `HOOK_HEADER`."""
     name: str = ""
     phone_number_id: str = ""
     department: str = ""

@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from bot.chatops.command import Desk, Words
 from bot.errors import Invalid, KeyInvalid, Unsure
-from bot.model import Health, Number, NumberId
+from bot.model import HOOK_HEADER, Health, Number, NumberId
 
-SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
 _SHOWN_ADDRESS = 80
 _CAN_SEND = {"AVAILABLE": "health.available", "LIMITED": "health.limited", "BLOCKED": "health.blocked"}
 _QUALITIES = {"GREEN": "quality.green", "YELLOW": "quality.yellow", "RED": "quality.red"}
@@ -59,7 +58,7 @@ def secret_held(headers: Mapping[str, str] | None, number: Number) -> bool | Non
     """Whether deliveries bring the secret that lets them in; None: 360Dialog does not tell, or masks it."""
     if headers is None:
         return None
-    given = [value for name, value in headers.items() if name.lower() == SECRET_HEADER.lower()]
+    given = [value for name, value in headers.items() if name.lower() == HOOK_HEADER.lower()]
     return None if any("*" in value for value in given) else given == [number.hook_secret]
 
 
@@ -78,7 +77,7 @@ async def register(desk: Desk, number: Number) -> None:
     """Our address becomes the one that 360Dialog delivers to, and is read back. Raises Invalid when it did not hold."""
     wanted = address(desk, number)
     try:
-        await desk.whatsapp.set_webhook(number.api_key, wanted, {SECRET_HEADER: number.hook_secret})
+        await desk.whatsapp.set_webhook(number.api_key, wanted, {HOOK_HEADER: number.hook_secret})
     except Unsure:
         if await _registered(desk, number.api_key) != wanted:
             raise

@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from bot.model import HOOK_HEADER
 from bot.web.template_request import Accepted, Failed, TemplateMessage
 
 _PATH = "/openapi.json"
@@ -30,7 +31,7 @@ _ANSWERS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {"templateMessage
 _HEADERS = {
     "templateMessage": [("Idempotency-Key", "Requests with the same key are done once.")],
     "livez": [("X-Nonce", "Any text of at most 64 characters: `X-Proof` of the answer shows who answers.")],
-    "incoming": [("X-Webhook-Secret", "The secret that was registered with the address.")],
+    "incoming": [(HOOK_HEADER, "The secret that was registered with the address.")],
 }
 _SCHEMAS = "#/components/schemas/{model}"
 

@@ -22,7 +22,7 @@ from aiohttp import web
 
 from bot.config import ConfigError
 from bot.logs import about
-from bot.model import Number
+from bot.model import HOOK_HEADER, Number
 from bot.ports import Clock, Entry, Journal, Registry
 from bot.relay.notices import SETUP, notice
 from bot.web.deadlines import TimeLimit
@@ -32,7 +32,6 @@ from bot.whatsapp.envelope import entries
 
 log = logging.getLogger(__name__)
 
-SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - the header's name, not its value
 T = TypeVar("T")
 
 _DAY = 86400.0
@@ -74,7 +73,7 @@ class Webhooks:
         if number is None:
             self._guesses.wrong(request)
             raise web.HTTPNotFound
-        given = request.headers.get(SECRET_HEADER, "")
+        given = request.headers.get(HOOK_HEADER, "")
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), number.hook_secret.encode()):
             self._guesses.wrong(request)
             log.warning("a webhook for number …%s came without the right secret header", number.id[-3:])

@@ -15,7 +15,7 @@ from bot.storage.registry import TinyRegistry
 from bot.storage.secrets import Vault
 from bot.web.guessing import Guesses
 from bot.web.server import application, serving
-from bot.web.webhooks import SECRET_HEADER, Webhooks
+from bot.web.webhooks import Webhooks
 from tests.chatops.desk import FakeClock
 from tests.contract.registries import SHOP
 
@@ -50,7 +50,7 @@ async def door(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
 async def test_both_secrets_are_needed(door: Door, path: str, secret: str, status: int) -> None:
     client, journal, *_ = door
     url = f"/api/apps/private/app/{path}/incoming"
-    async with client.post(url, data=b'{"entry": 1}', headers={SECRET_HEADER: secret}) as answer:
+    async with client.post(url, data=b'{"entry": 1}', headers={HEADER: secret}) as answer:
         assert answer.status == status
     assert len(await journal.heads(10)) == (status == 200)
 
@@ -60,10 +60,10 @@ async def test_who_guesses_never_keeps_the_deliveries_out(door: Door) -> None:
     url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
     codes = []
     for _ in range(40):
-        async with client.post(url, data=b"{}", headers={SECRET_HEADER: "wrong"}) as answer:
+        async with client.post(url, data=b"{}", headers={HEADER: "wrong"}) as answer:
             codes.append(answer.status)
 
-    async with client.post(url, data=b"{}", headers={SECRET_HEADER: SHOP.hook_secret}) as answer:
+    async with client.post(url, data=b"{}", headers={HEADER: SHOP.hook_secret}) as answer:
         assert answer.status == 200
     assert codes == [401] * 30 + [429] * 10
 
@@ -73,7 +73,7 @@ async def test_a_compressed_webhook_is_not_taken_so_that_it_comes_again(
 ) -> None:
     client, journal, *_ = door
     url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
-    headers = {SECRET_HEADER: SHOP.hook_secret, "Content-Encoding": "gzip"}
+    headers = {HEADER: SHOP.hook_secret, "Content-Encoding": "gzip"}
     async with client.post(url, data=gzip.compress(b'{"entry": 1}'), headers=headers) as answer:
         assert answer.status == 415
     assert await journal.heads(10) == []
@@ -91,7 +91,7 @@ async def test_for_its_days_a_disconnected_number_is_stored_and_then_let_go_and_
         message = {"id": f"wamid.{text}", "from": "491701", "type": "text", "text": {"body": text}}
         body = {"entry": [{"changes": [{"field": "messages", "value": {"messages": [message]}}]}]}
         url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
-        async with client.post(url, json=body, headers={SECRET_HEADER: secret}) as answer:
+        async with client.post(url, json=body, headers={HEADER: secret}) as answer:
             return answer.status
 
     async def stored() -> list[str]:
