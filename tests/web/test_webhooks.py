@@ -21,6 +21,8 @@ from tests.contract.registries import SHOP
 
 Door = tuple[ClientSession, SqliteJournal, TinyRegistry, FakeClock]
 
+HEADER = "X-Webhook-Secret"
+
 
 @pytest.fixture
 async def door(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
