@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import regex
-
 from bot.model import Button
 from bot.whatsapp.short_codes import to_unicode
-from bot.whatsapp.split import length, split
+from bot.whatsapp.split import GRAPHEME, length, split
 
 BODY = 1024
 _MARKED = re.compile(r"(?<!\w)(\*\*?|__?|~~?|`)(?=\S)([^*_~`]+)(?<=\S)\1(?!\w)")
@@ -26,7 +24,6 @@ _BUTTONS, _ROWS = 3, 10
 _BUTTON_TITLE, _ROW_TITLE, _DESCRIPTION = 20, 24, 72
 _BUTTON_ID, _ROW_ID = 256, 200
 _OURS = re.compile(r"rc\d{1,2}\|(.+)", re.S)
-_GRAPHEME = regex.compile(r"\X")
 _NUMBER = re.compile(r"(\d{1,3})\s*[.)]?")
 _DIRECTIONS = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 """Invisible marks that keyboards of right-to-left scripts put around digits (Unicode: Bidi_Control)."""
@@ -82,7 +79,7 @@ def cut(text: str, limit: int) -> str:
     if length(text) <= limit:
         return text
     kept = ""
-    for grapheme in _GRAPHEME.findall(text):
+    for grapheme in GRAPHEME.findall(text):
         if length(kept + grapheme) > limit - 1:
             break
         kept += grapheme

@@ -12,9 +12,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import partial
 
-import regex
-
 from bot.whatsapp.short_codes import to_unicode
+from bot.whatsapp.split import GRAPHEME
 
 JOINER = "\u2060"
 """WORD JOINER: invisible, no space, no part of any name, code or marker."""
@@ -161,7 +160,6 @@ def _unmask(opening: re.Match[str]) -> str:
     return f"<{JOINER}{opening[1]}" if opening[1] else f"<{JOINER} "
 
 
-_GRAPHEME = regex.compile(r"\X")
 _JOINS_EMOJI = "\u200c\u200d"
 
 
@@ -175,7 +173,7 @@ def inert_line(text: str, limit: int) -> str:
     plain = " ".join(plain.split())
     if len(plain) > limit:
         fitting = ""
-        for grapheme in _GRAPHEME.findall(plain):
+        for grapheme in GRAPHEME.findall(plain):
             if len(fitting) + len(grapheme) > limit:
                 break
             fitting += grapheme

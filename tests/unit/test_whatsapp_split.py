@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.whatsapp import compose
-from bot.whatsapp.split import length, split
+from bot.whatsapp.split import GRAPHEME, length, split
 
 
 def test_what_fits_stays_as_it_is() -> None:
@@ -46,6 +46,18 @@ def test_emoji_count_as_the_two_units_that_they_are() -> None:
 def test_what_people_see_as_one_character_is_never_cut(one: str) -> None:
     pieces = split(one * 20, length(one) * 4 - 1)
     assert pieces == [one * 3] * 6 + [one * 2]
+
+
+@pytest.mark.parametrize("unit", ["🇩", "🇩\u0301", "👩\u200d", "\u0301", " ", "\n", "\r\n", "क्", "```", "a"])
+def test_a_flood_is_cut_in_passing(unit: str) -> None:
+    """WhatsApp lets people write 65 536 characters; what looks back at each of them would need minutes."""
+    flood = "x" + unit * (65_536 // len(unit)) + "x"
+    assert sum(map(len, split(flood, 5000))) >= len("".join(flood.split()))
+
+
+@given(st.text(st.sampled_from("🇩🇪a\u0301\u200d👩\u0600\u0903\r\n 🏽가\u0915\u094d\u0e33"), max_size=12))
+def test_characters_are_those_of_unicode(text: str) -> None:
+    assert GRAPHEME.findall(text) == regex.findall(r"\X", text)
 
 
 def test_a_single_character_longer_than_the_limit_is_cut_all_the_same() -> None:
