@@ -42,8 +42,12 @@ SUBCOMMANDS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    subcommand: Subcommand = options.subcommand
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    subcommand: Subcommand | None = options.subcommand
+    if subcommand is None:
+        parser.print_help(sys.stderr)
+        return 2
     logs.configure(options.log_level or subcommand.log_level, options.log_format or "text")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
@@ -86,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="default: [log] level of the configuration"
     )
     parser.add_argument("--log-format", choices=("text", "json"), help="default: [log] format of the configuration")
-    table = parser.add_subparsers(required=True, metavar="command")
+    parser.set_defaults(subcommand=None)
+    table = parser.add_subparsers(metavar="command", title="commands")
     for subcommand in SUBCOMMANDS:
         subcommand.add_to(table)
     return parser

@@ -39,6 +39,14 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
     assert [one.name for one in SUBCOMMANDS] == re.findall(r"^    ([a-z-]+)", told, re.MULTILINE)
 
 
+def test_without_a_subcommand_all_of_them_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert [one.name for one in SUBCOMMANDS] == re.findall(r"^    ([a-z-]+)", told.err, re.MULTILINE)
+
+
 @pytest.mark.parametrize("one", SUBCOMMANDS, ids=lambda one: str(one.name))
 def test_every_subcommand_explains_itself(one: object, capsys: pytest.CaptureFixture[str]) -> None:
     name = getattr(one, "name", "")
