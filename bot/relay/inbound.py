@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from bot.errors import GroupMessage, NoAgentOnline, WrongNumber
+from bot.errors import GroupMessage, NoAgentOnline, OmnichannelOff, WrongNumber
 from bot.model import ContactId, Message, Number, NumberChange
 from bot.ports import Clock, Entry, Journal, Outcome, Registry
 from bot.relay.auto_messages import nobody_here
@@ -13,7 +13,7 @@ from bot.relay.connected import connected_number
 from bot.relay.conversations import Conversations
 from bot.relay.gestures import Gestures
 from bot.relay.inbound_media import InboundMedia, Shown, carried, pair_of
-from bot.relay.notices import SETUP, notice
+from bot.relay.notices import SETUP, notice, of_omnichannel_off
 from bot.relay.numbered_lists import NumberedLists
 from bot.relay.quotes import Quotes, target_of
 from bot.rocketchat.compose import as_lines, message_id, visitor_name
@@ -21,6 +21,9 @@ from bot.translations import Translate
 from bot.whatsapp import parse
 from bot.whatsapp.markup import inert_line
 from bot.whatsapp.raw import is_user_id, phone_digits, short_id
+
+_WHILE = 60.0
+"""Seconds for which Omnichannel may be off before that is told: somebody may only be changing its settings."""
 
 
 class Inbound:
@@ -72,11 +75,19 @@ class Inbound:
             if waiting is not None:
                 await nobody_here(self._journal, number, waiting, entry)
             raise
+        except OmnichannelOff as off:
+            if self._clock.now() - entry.first_at >= _WHILE:
+                await self._journal.append(of_omnichannel_off(entry, off))
+            raise
         conversation = shown.conversation
+        if not moved and message.at >= conversation.last_inbound_at:  # what comes late tells who they were
+            conversation = replace(
+                conversation,
+                phone=message.sender.phone or conversation.phone,
+                user_id=message.sender.user_id or conversation.user_id,
+            )
         conversation = replace(
             conversation,
-            phone=conversation.phone if moved else message.sender.phone or conversation.phone,
-            user_id=conversation.user_id if moved else message.sender.user_id or conversation.user_id,
             name=message.sender.name or conversation.name,
             last_inbound_at=max(conversation.last_inbound_at, message.at),
         )

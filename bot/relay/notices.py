@@ -15,10 +15,12 @@ from dataclasses import replace
 from bot.errors import (
     BotError,
     Busy,
+    ContactBlocked,
     GroupMessage,
     KeyInvalid,
     NumberBlocked,
     NumberGone,
+    OmnichannelOff,
     Refused,
     TooLong,
     Trouble,
@@ -132,7 +134,16 @@ def _not_shown(entry: Entry, error: Exception, sentence: str, values: Mapping[st
     contact = parse.message(entry.body).sender
     who = inert_line(contact.name, 60) or contact.phone or contact.contact
     told = {"contact": who, "number": f"+{entry.source}", **_clean(values)}
-    return notice(f"{entry.key}{again}", SETUP, "notice.not_shown", reason=sentence, **told)
+    key = f"{entry.key}{again}"
+    if isinstance(error, ContactBlocked) and not again:  # somebody who is blocked may well write on and on
+        key = f"blocked:{entry.source}:{contact.contact}:{_day(entry)}"
+    return notice(key, SETUP, "notice.not_shown", reason=sentence, **told)
+
+
+def of_omnichannel_off(entry: Entry, error: OmnichannelOff) -> Entry:
+    """Customers' messages wait until an administrator switches it on; told once a day."""
+    told = _not_shown(entry, error, error.sentence, error.values, "")
+    return told._replace(key=f"notice:omnichannel off:{_day(entry)}")
 
 
 def _template_parked(

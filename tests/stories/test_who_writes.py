@@ -103,3 +103,24 @@ async def test_a_customer_with_a_new_number_goes_on_in_the_same_conversation() -
         await stage.customer_reads("welcome back", new)
 
         assert stage.customer.received == []
+
+
+async def test_what_was_written_before_the_number_changed_and_comes_late_does_not_bring_the_old_number_back() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        new = stage.wa.customer("+491709999999", name="Maria")
+        system = {"body": "Maria changed", "wa_id": new.wa_id, "type": "user_changed_number"}
+        await stage.customer.send(stage.number, type="system", system=system)
+        await stage.agent_reads(f"{new.wa_id}")
+        earlier = stage.wa.now() - 30
+        await stage.customer.send(stage.number, type="text", text={"body": "soon I have a new one"}, at=earlier)
+        await stage.agent_reads("soon I have a new one")
+        await stage.rc.write(stage.agent, room, "which?")
+        await stage.wa.until(lambda: [call for call in stage.wa.calls if call.path == "/messages"])
+        assert [call.body["to"] for call in stage.wa.calls if call.path == "/messages"] == [new.wa_id]
+
+        await new.write(stage.number, "this one")
+
+        await stage.rc.until(lambda: stage.from_customer(room)[-1] == "this one")
