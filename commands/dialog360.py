@@ -13,7 +13,7 @@ from bot.model import HOOK_HEADER, Health, Number, NumberId
 
 _SHOWN_ADDRESS = 80
 _CAN_SEND = {"AVAILABLE": "health.available", "LIMITED": "health.limited", "BLOCKED": "health.blocked"}
-_QUALITIES = {"GREEN": "quality.green", "YELLOW": "quality.yellow", "RED": "quality.red"}
+_QUALITIES = {"RED": "quality.red", "YELLOW": "quality.yellow", "GREEN": "quality.green"}
 
 
 async def health_of(desk: Desk, api_key: str) -> Health:
@@ -30,8 +30,10 @@ def health_words(health: Health) -> Words:
     return Words(key, {"problems": "; ".join(health.problems)}) if health.problems else Words(f"{key}_plain")
 
 
-def quality_words(health: Health) -> Words:
-    return Words(_QUALITIES.get(health.quality.upper(), "quality.unknown"))
+def quality_words(*ratings: str) -> Words:
+    """The lowest of them, as WhatsApp gives them to numbers and to templates."""
+    given = {one.upper() for one in ratings}
+    return Words(next((words for one, words in _QUALITIES.items() if one in given), "quality.unknown"))
 
 
 # --- where the messages of a number go ------------------------------------------------------------------------------

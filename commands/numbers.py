@@ -78,7 +78,7 @@ async def _row(desk: Desk, number: Number, way: Destination | None) -> dict[str,
     quality: Value = ""
     try:
         told = await desk.whatsapp.check(number.api_key)
-        health, quality = health_words(told), quality_words(told)
+        health, quality = health_words(told), quality_words(told.quality)
     except KeyInvalid as error:
         health = Words(error.sentence)
     except BotError as error:

@@ -11,7 +11,7 @@ from bot.chatops.form import explain
 from bot.chatops.template_form import Shelf, Template
 from bot.errors import BotError
 from bot.model import Number
-from commands.dialog360 import connected
+from commands.dialog360 import connected, quality_words
 
 _PAGE = 15
 _REFRESH = "refresh"
@@ -33,7 +33,7 @@ async def show(desk: Desk, args: tuple[str, ...]) -> Reply:
         for number, (_, problem) in zip(numbers, read, strict=True)
         if problem is not None
     ]
-    rows = [row for number, shelf in shelves for row in _rows(number, shelf.templates) if _fits(row, words)]
+    rows = [row for number, shelf in shelves for row in _rows(number, shelf.templates, words)]
     pages = max(-(-len(rows) // _PAGE), 1)
     page = min(max(page, 1), pages)
     shown = rows[(page - 1) * _PAGE : page * _PAGE]
@@ -59,12 +59,13 @@ async def _read(desk: Desk, number: Number, *, refresh: bool) -> tuple[Shelf | N
         return await desk.templates.known(number), error
 
 
-def _rows(number: Number, templates: Sequence[Template]) -> Iterable[dict[str, Value]]:
-    """One for each name: its languages together, with the status of those that may not be sent."""
+def _rows(number: Number, templates: Sequence[Template], words: Sequence[str]) -> Iterable[dict[str, Value]]:
+    """One for each name that fits: its languages together, with the status of those that may not be sent."""
     for name in dict.fromkeys(one.name for one in templates):
         same = [one for one in templates if one.name == name]
         states = {one.status for one in same}
-        yield {
+        qualities = sorted({one.quality for one in same if one.quality not in ("", "UNKNOWN")})
+        row: dict[str, Value] = {
             "name": name,
             "number": number.phone,
             "languages": ", ".join(
@@ -72,9 +73,11 @@ def _rows(number: Number, templates: Sequence[Template]) -> Iterable[dict[str, V
             ),
             "status": ", ".join(sorted(states)),
             "category": ", ".join(sorted({one.category for one in same if one.category})),
-            "quality": ", ".join(sorted({one.quality for one in same if one.quality not in ("", "UNKNOWN")})),
+            "quality": ", ".join(qualities),
             "not_supported": ", ".join(dict.fromkeys(part for one in same for part in one.not_supported)),
         }
+        if _fits(row, words):
+            yield {**row, "quality": quality_words(*qualities) if qualities else ""}
 
 
 def _fits(row: dict[str, Value], words: Sequence[str]) -> bool:

@@ -37,6 +37,19 @@ async def test_the_list_shows_every_template_and_filters_by_words() -> None:
         assert "order_update" not in some["msg"]
 
 
+async def test_quality_is_told_in_the_words_that_numbers_use_and_found_by_whatsapps() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        body = {"type": "BODY", "text": "Thank you."}
+        rated = {"name": "thanks", "language": "en", "components": [body], "quality_score": {"score": "YELLOW"}}
+        stage.wa.templates(stage.number).add(rated)
+
+        shown = await stage.command("!whatsapp-360d-cloud view-templates yellow")
+
+        assert "**thanks**" in shown["msg"]
+        assert "Quality: medium" in shown["msg"]
+
+
 async def test_a_list_is_kept_until_somebody_refreshes_it_or_a_template_changes() -> None:
     async with staged() as stage:
         await stage.connect()
