@@ -1,6 +1,7 @@
 """What the SQLite journal promises besides: its file is safe, private, and as fast with a million finished entries."""
 
 import asyncio
+import os
 import re
 import sqlite3
 import stat
@@ -48,12 +49,17 @@ async def test_opening_that_fails_leaves_the_folder_free(tmp_path: Path) -> None
             await journal_in(tmp_path).__aenter__()
 
 
-async def test_the_files_are_private(tmp_path: Path) -> None:
+async def test_the_files_are_private_whatever_the_umask_is(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    async with journal_in(folder) as journal:
-        await journal.append(entry("a"))
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    before = os.umask(0)
+    try:
+        async with journal_in(folder) as journal:
+            await journal.append(entry("a"))
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    finally:
+        os.umask(before)
 
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {name for name, mode in modes.items() if mode != 0o600} == set()
     assert {FILE, f"{FILE}-wal"} <= set(modes)
 
