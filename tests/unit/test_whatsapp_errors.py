@@ -133,6 +133,17 @@ def test_codes_mean_what_the_documentation_says(code: int, expected: type[BotErr
     assert type(from_wire((WireError(code),))) is expected
 
 
+@pytest.mark.parametrize("words", ["endpoint rate limit exceeded", "lack of payment", "the account is blocked"])
+@pytest.mark.parametrize("status", [500, 504])
+def test_no_words_make_an_answer_sure_that_may_come_after_the_message_was_taken(status: int, words: str) -> None:
+    assert type(from_answer(status, json.dumps({"error": words}))) is Unsure
+
+
+@pytest.mark.parametrize("code", [0, 190])
+def test_a_success_that_tells_of_a_key_leaves_us_unsure(code: int) -> None:
+    assert type(from_answer(200, json.dumps({"error": {"code": code, "message": "token"}}))) is Unsure
+
+
 def test_no_code_is_claimed_twice() -> None:
     single = [code for codes in CLASSES.values() for code in codes if isinstance(code, int)]
     assert len(single) == len(set(single))
