@@ -24,6 +24,7 @@ from bot.chatops.sessions import Sessions
 from bot.chatops.setup_channel import SetupChannel
 from bot.config import Settings
 from bot.doctor.examine import examine
+from bot.doctor.look_in import look_in_for_ever
 from bot.doors import Doors, SystemClock, open_doors
 from bot.handlers import TemplateParts, handlers_of, template_parts_of
 from bot.metrics import Glance, Metrics, State
@@ -167,6 +168,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             beginning(),
             _follow(doors.changed, live),
             forget_for_ever(doors.journal, clock, keep, for_templates.unseen),
+            look_in_for_ever(doors.registry, doors.journal, doors.whatsapp, settings.server, clock),
         )
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(worker.run())
