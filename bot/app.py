@@ -298,8 +298,8 @@ async def run(settings: Settings) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    server = settings.server
-    log.info("starting, on %s:%d; what is stored is in %s", server.host, server.port, settings.storage.data_dir)
+    server, folder = settings.server, settings.storage.data_dir.absolute()
+    log.info("starting, on %s:%d; its folder is %s", server.host, server.port, folder)
     async with running(settings):
         await stop.wait()
         log.info("stopping: what is under way is finished, the rest waits in the journal")

@@ -185,10 +185,10 @@ async def begin(
     await listener.caught_up.wait()
     bot.ready.set()
     log.info(
-        "ready: at %s it is @%s, and its private channel there is #%s; 360Dialog and browsers reach it at %s",
+        "ready: go on in %s, in the private channel #%s of @%s; 360Dialog and browsers reach the bot at %s",
         bot.settings.rocketchat.url,
-        bot.username(),
         bot.settings.rocketchat.setup_channel,
+        bot.username(),
         bot.settings.server.public_url,
     )
     await _keep(bot, setup, clock)

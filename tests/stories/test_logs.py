@@ -67,4 +67,4 @@ async def test_a_first_start_says_once_what_it_waits_for_and_then_where_to_go_on
     assert len(away) == 1
     assert told.index(away[0]) < told.index("connected to Rocket.Chat")
     ready = next(line for line in told if line.startswith("ready: "))
-    assert f"at {url} it is @{stage.bot_user.username}, and its private channel there is #{channel};" in ready
+    assert f"go on in {url}, in the private channel #{channel} of @{stage.bot_user.username};" in ready
