@@ -17,7 +17,7 @@ from bot.chatops.chat_view import ChatView
 from bot.chatops.command import BANG, SLASH, House, Press, Reply, Value, Words, typed
 from bot.chatops.office import SETUP_ROOM
 from bot.errors import AlreadyThere, BotError, Refused
-from bot.model import RoomId
+from bot.model import RoomId, UserId
 from bot.ports import Alone, Json, Registry, Workspace, WorkspaceAdmin
 from bot.rocketchat.compose import notice_id
 from bot.translations import Translate
@@ -115,15 +115,35 @@ class SetupChannel:
         if known and (channel := _usable(await self._admin.private_channel(RoomId(known)))) is not None:
             return channel, False
         for name in self._names():
-            if (channel := _usable(await self._admin.private_channel_named(name))) is not None:
+            if (channel := await self._safe_channel(name)) is not None:
                 return channel, False
             try:
                 return await self._admin.create_private_channel(name), True
             except AlreadyThere:
-                if (channel := _usable(await self._admin.private_channel_named(name))) is not None:
+                if (channel := await self._safe_channel(name)) is not None:
                     return channel, False  # another bot made it in this moment: its lock was lost, or ours
                 log.warning("the channel name %s is taken by a room that the bot cannot use", name)
         raise AlreadyThere(f"{self._name} and its {_MOST_NAMES - 1} successors")
+
+    async def _safe_channel(self, name: str) -> Json | None:
+        """One of this name that was made by the bot, or for it by somebody who may command it. Whoever makes a private
+        channel owns it, and so decides who reads the links of administrators' forms: anybody could have made it before
+        the bot came, and have let it in."""
+        channel = _usable(await self._admin.private_channel_named(name))
+        if channel is None:
+            return None
+        made_by = channel.get("u")
+        maker = str(made_by.get("_id") or "") if isinstance(made_by, dict) else ""
+        if maker == (await self._admin.me())["_id"]:
+            return channel
+        try:
+            known = bool(maker) and not {*self._house.roles, "admin"}.isdisjoint(
+                await self._workspace.roles_of(UserId(maker))
+            )
+        except Refused as error:
+            log.warning("the bot may not ask who made the channel %s: %s", name, error)
+            known = False
+        return channel if known else None
 
     def _names(self) -> Iterator[str]:
         yield self._name

@@ -163,6 +163,26 @@ async def test_a_channel_that_was_prepared_for_the_bot_is_taken(stage: Stage, tm
     assert await channel(stage, tmp_path).ensure() == prepared["_id"]
 
 
+@pytest.mark.parametrize(
+    ("roles", "taken"), [(("user",), False), (("user", "livechat-agent"), False), (("user", "admin"), True)]
+)
+async def test_a_channel_of_this_name_is_taken_only_from_somebody_who_may_command(
+    stage: Stage, tmp_path: Path, roles: tuple[str, ...], taken: bool
+) -> None:
+    """Whoever made it owns it: they would read the links of all forms."""
+    maker = stage.rc.add_user("maker", roles=roles)
+    async with aiohttp.ClientSession() as session:
+        login = Credentials(stage.rc.url, session, HurriedClock(), user_id=maker.id, token=stage.rc.token_for(maker))
+        admin = Admin(stage.rc.url, login)
+        prepared = await admin.create_private_channel(NAME)
+        await admin.invite(prepared["_id"], stage.bot.username)
+
+    room = await channel(stage, tmp_path).ensure()
+
+    assert (room == prepared["_id"]) is taken
+    assert len(texts(stage, prepared["_id"])) == (0 if not taken else len(texts(stage, room)))
+
+
 async def test_when_the_name_is_taken_by_an_invisible_room_another_is_made_and_said(
     stage: Stage, tmp_path: Path
 ) -> None:
