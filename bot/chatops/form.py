@@ -116,6 +116,10 @@ def clean(field: Field, raw: str) -> str:
         raise
 
 
+_FEW = 5
+"""Choices that are named to whoever typed the beginning of several."""
+
+
 def choose(options: Sequence[Option], text: str) -> str:
     """By value, by name, by the beginning of a name that only one has, or by number. Raises Invalid."""
     for option in options:
@@ -131,6 +135,9 @@ def choose(options: Sequence[Option], text: str) -> str:
             return found[0].value
     if text.isdecimal() and len(text) < 6 and 0 < int(text) <= len(options):
         return options[int(text) - 1].value
+    if several := [str(option.label) for option in begins]:
+        more = ["…"] if len(several) > _FEW else []
+        raise Invalid("form.several_choices", choices=", ".join([*several[:_FEW], *more]))
     raise Invalid("form.not_a_choice")
 
 

@@ -74,6 +74,15 @@ def test_a_choice_is_found_by_value_name_beginning_or_number(typed: str, value: 
         assert choose(DEPARTMENTS, typed) == value
 
 
+def test_a_beginning_that_several_have_is_told_with_them() -> None:
+    options = [Option(f"v{n}", f"campaign {n}") for n in range(9)]
+    with pytest.raises(Invalid) as wrong:
+        choose(options, "Campaign")
+
+    assert wrong.value.sentence == "form.several_choices"
+    assert wrong.value.values["choices"] == "campaign 0, campaign 1, campaign 2, campaign 3, campaign 4, …"
+
+
 def test_an_optional_field_may_be_empty_and_a_needed_one_not() -> None:
     assert clean(a_field(), "  \n ") == ""
     with pytest.raises(Invalid) as caught:
