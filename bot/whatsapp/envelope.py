@@ -53,8 +53,6 @@ def _split(body: bytes, number: str, received_at: float) -> Iterator[Entry]:
     except (ValueError, RecursionError):
         yield _Value(number, received_at).text(_text_of(body))
         return
-    if b"\\u" in body or b"\x00" in body or body.count(b"{") + body.count(b"[") > _DEEPEST:
-        data = _storable(data)
     for field, value, sent in _values(data):
         place = _Value(number, received_at, field, sent)
         yield from place.entries(value) if isinstance(value, dict) else [place.other("", value)]
@@ -167,14 +165,16 @@ def _contact_of(item: Mapping[str, Any], contacts: list[dict[str, Any]], *, alon
 
 
 def _read(body: bytes) -> Any:
-    """JSON. The fast reader takes nearly all; what it refuses (half characters, bytes that are no UTF-8, `NaN`) or
-    would round (long whole numbers) goes to the patient one. Raises ValueError and RecursionError."""
-    if _MANY_DIGITS not in body.translate(_AS_ZEROS):
+    """JSON that can be stored. The fast reader takes nearly all; what it refuses (half characters, bytes that are no
+    UTF-8, `NaN`) or would round (long whole numbers) goes to the patient one, and so does what can hold more than a
+    database takes: NUL, and many levels. Raises ValueError and RecursionError."""
+    plain = body.translate(_AS_ZEROS, _OPENING)
+    if _MANY_DIGITS not in plain and _NUL not in body and len(body) - len(plain) <= _DEEPEST:
         try:
             return orjson.loads(body)
         except ValueError:
             pass
-    return _JSON.decode(_text_of(body))
+    return _storable(_JSON.decode(_text_of(body)))
 
 
 def _text_of(body: bytes) -> str:
@@ -191,6 +191,7 @@ _JSON = json.JSONDecoder(parse_constant=str, parse_float=_finite)
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _MANY_DIGITS = b"0" * 19
 """The largest that fits into 64 bits has 19 or 20."""
+_OPENING, _NUL = b"{[", b"\\u0000"
 
 
 def _storable(value: Any, depth: int = 0) -> Any:
