@@ -213,6 +213,11 @@ def test_half_characters_and_nul_never_reach_a_database() -> None:
     assert entry.body["item"]["text"]["body"] == "� 😀"
 
 
+def test_nul_alone_never_reaches_a_database() -> None:
+    (entry,) = entries(rb'{"messages":[{"id":"a","from":"1","text":{"body":"x\u0000\\u0000"}}]}', NUMBER, NOW)
+    assert entry.body["item"]["text"]["body"] == "x�\\u0000"
+
+
 def test_nesting_that_no_encoder_climbs_is_cut_and_its_neighbours_stay() -> None:
     deep = '{"a":' * 300 + "1" + "}" * 300
     body = f'{{"messages":[{{"id":"deep","x":{deep}}},{json.dumps(TEXT)}]}}'
