@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Awaitable
-from typing import TypeVar
 
 from aiohttp import web
 
@@ -32,11 +30,10 @@ from bot.whatsapp.envelope import entries
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 
 _DAY = 86400.0
 _PATIENCE = 4.0
-"""Seconds; 360Dialog waits for five."""
+"""Seconds for all of a webhook; 360Dialog waits for five."""
 _LATE, _GATHER, _AGAIN = 5.0, 3.0, 600.0
 """Seconds. For so long after the bot was away, a message that is that late waits a little for what was written before
 it: 360Dialog sends again what it kept all at once, and in any order (Meta: whatsapp/throughput)."""
@@ -68,8 +65,18 @@ class Webhooks:
 
         200 stored, or of a number that was disconnected too many days ago · 401 wrong secret · 404 unknown address ·
         413 too large · 415 compressed · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it
-        again."""
-        number = await self._in_time(self._registry.number_of_hook(request.match_info["key"]))
+        again. A database that is away, a disk that is full and a slow sender are waited for, but not longer than
+        360Dialog waits."""
+        try:
+            return await self._patience.keep(self._taken(request))
+        except (TimeoutError, ConfigError) as error:
+            self._away = self._clock.now()
+            why = str(error) or type(error).__name__
+            log.error("a webhook was not stored, 360Dialog will send it again: %s", why)
+            raise web.HTTPServiceUnavailable from None
+
+    async def _taken(self, request: web.Request) -> web.Response:
+        number = await self._registry.number_of_hook(request.match_info["key"])
         if number is None:
             self._guesses.wrong(request)
             raise web.HTTPNotFound
@@ -87,7 +94,7 @@ class Webhooks:
         found = entries(body, number.id, self._clock.now())
         if number.disconnected_at and self._clock.now() - number.disconnected_at > self._days * _DAY:
             found = self._let_go(number, found)
-        await self._in_time(self._journal.append(*map(self._gathered, found)))
+        await self._journal.append(*map(self._gathered, found))
         if log.isEnabledFor(logging.DEBUG):
             for entry in found:
                 with about(entry.key):
@@ -107,13 +114,3 @@ class Webhooks:
         week = int(self._clock.now() // (7 * _DAY))
         key = f"gone:{number.id}:week {week}"
         return [notice(key, SETUP, "notice.gone_not_kept", number=number.phone, n=self._days)]
-
-    async def _in_time(self, storing: Awaitable[T]) -> T:
-        """A database that is away and a disk that is full are waited for; 360Dialog does not wait longer than this."""
-        try:
-            return await self._patience.keep(storing)
-        except (TimeoutError, ConfigError) as error:
-            self._away = self._clock.now()
-            why = str(error) or type(error).__name__
-            log.error("a webhook cannot be stored, 360Dialog will send it again: %s", why)
-            raise web.HTTPServiceUnavailable from None

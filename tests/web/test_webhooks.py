@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -25,6 +26,11 @@ HEADER = "X-Webhook-Secret"
 
 
 @pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.web.webhooks._PATIENCE", 0.3)
+
+
+@pytest.fixture
 async def door(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
     vault, clock = Vault(tmp_path / "secret.key"), FakeClock()
     registry = TinyRegistry(tmp_path / "registry.json", vault)
@@ -36,6 +42,27 @@ async def door(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
             ClientSession(f"http://127.0.0.1:{port}") as client,
         ):
             yield client, journal, registry, clock
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_what_comes_more_slowly_than_360dialog_waits_is_asked_for_again(door: Door) -> None:
+    client, journal, *_ = door
+    url, headers = f"/api/apps/private/app/{SHOP.hook_path}/incoming", {HEADER: SHOP.hook_secret}
+    rest = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"entry": '
+        await rest.wait()
+        yield b"1}"
+
+    async with client.post(url, data=slowly(), headers=headers) as answer:
+        assert answer.status == 503
+    rest.set()
+    assert await journal.heads(10) == []
+
+    async with client.post(url, data=b'{"entry": 1}', headers=headers) as answer:
+        assert answer.status == 200
+    assert len(await journal.heads(10)) == 1
 
 
 @pytest.mark.parametrize(
