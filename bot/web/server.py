@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
+from multidict import CIMultiDict
 
 from bot.config import ConfigError
 from bot.relay.masking import place_of
@@ -28,11 +29,9 @@ LARGEST = 4 * 1024 * 1024
 """Bytes of a request. Meta's webhooks hold up to 3 MB."""
 
 CONNECTIONS: web.AppKey[Connections] = web.AppKey("connections", Connections)
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = CIMultiDict(
+    {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+)
 """Of every answer that does not say otherwise."""
 
 
@@ -138,9 +137,8 @@ async def _stop_accepting(server: asyncio.Server) -> None:
 
 
 async def _finish(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.pop("Server", None)  # it names versions
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.pop(hdrs.SERVER, None)  # it names versions
+    response.headers.merge(_HEADERS)
 
 
 def _protocol_log() -> logging.Logger:
