@@ -131,6 +131,24 @@ async def test_one_bot_at_a_time_is_alone(bots: list[OneBot]) -> None:
         await asyncio.gather(*(enter(bots[n % 2]) for n in range(4)))
 
 
+async def test_who_gives_up_waiting_to_be_alone_takes_nothing_from_whoever_is(bots: list[OneBot]) -> None:
+    """All locks of a bot are in one session: when a page's time is over, it must not end."""
+    here, there = (bot.database.alone for bot in bots)
+    async with here("held"):
+        for turns in range(6):
+            entering = asyncio.create_task(here(f"given up {turns}").__aenter__())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            entering.cancel()
+            await asyncio.gather(entering, return_exceptions=True)
+        waiting = asyncio.create_task(there("held").__aenter__())
+        for turns in range(6):
+            async with asyncio.timeout(10), there(f"given up {turns}"):
+                pass  # nobody has it: what was got in the last moment was given back
+        assert not waiting.done()
+    await waiting
+
+
 async def test_a_clock_that_was_put_back_lengthens_no_pause_though_the_database_is_lost_just_then(
     bots: list[OneBot], admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
