@@ -8,6 +8,7 @@ tracebacks too. An id is bound with `about`: it is in all lines that the same ta
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import AbstractContextManager
 from typing import IO, Any, Literal
@@ -101,8 +102,13 @@ class _Hide:
 
 
 def _as_text(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
-    """One line, then the traceback: what others said cannot begin a line of its own."""
+    """One line, then the traceback: what others said cannot begin a line of its own, nor command the terminal in which
+    it is read."""
     extra = "".join(f" {name}={value}" for name, value in line.items() if name not in _OWN)
     head = f"{line.get('timestamp')} {str(line.get('level')).upper()} {line.get('logger')}: {line.get('event')}{extra}"
-    trace = line.get("exception")
-    return " ".join(head.splitlines()) + (f"\n{trace}" if trace else "")
+    trace = _TERMINALS.sub("\ufffd", str(line.get("exception") or ""))
+    return _TERMINALS.sub("\ufffd", " ".join(head.splitlines())) + (f"\n{trace}" if trace else "")
+
+
+_TERMINALS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing."""

@@ -116,6 +116,19 @@ def test_what_others_said_cannot_begin_a_line() -> None:
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.parametrize("sign", ["\x1b", "\x9b", "\x07", "\x00", "\r", "\u202e"])
+def test_no_line_commands_the_terminal_in_which_it_is_read(sign: str) -> None:
+    def fail(log: logging.Logger) -> None:
+        try:
+            raise ValueError(f"a{sign}[2J")
+        except ValueError:
+            log.exception("it said: %s", f"b{sign}]0;owned")
+
+    text = written("text", fail)
+    assert sign not in text
+    assert "[2J" in text and "owned" in text
+
+
 @pytest.mark.parametrize(
     "login",
     [
