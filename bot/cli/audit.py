@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from bot.cli.stored import stored
-from bot.cli.subcommand import Options, Parser, Subcommand, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, plain, settings
 from bot.doors import SystemClock
 from bot.ports import Json
 from bot.relay.audit import Audit
@@ -28,7 +28,7 @@ async def _audit(options: Options) -> int:
             return _told(await audit.broken())
         found, further = await audit.find(options.words, max(options.limit, 1))
     for record in found:
-        print(json.dumps(dict(record), ensure_ascii=False) if options.json else _line(record))
+        print(json.dumps(dict(record), ensure_ascii=False) if options.json else plain(_line(record)))
     if not options.json and not found:
         print("Nothing was found." if options.words else "Nobody has changed or sent anything yet.")
     elif not options.json and further:

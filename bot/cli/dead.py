@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.chatops.command import SLASH, Act
 from bot.cli.stored import stored
-from bot.cli.subcommand import Options, Parser, Subcommand, called, settings
+from bot.cli.subcommand import Options, Parser, Subcommand, called, plain, settings
 from bot.doors import SystemClock
 from bot.ports import Journal, Stored
 from bot.relay.audit import by_operator
@@ -35,7 +35,7 @@ async def _dead(options: Options) -> int:
             again = (everything or key in asked) and await journal.retry(key)
             if again:
                 await journal.append(by_operator(Act("retry", {"entry": key}), SystemClock()))
-            print(f"{when}  {key}  {letter.why}{'  → waits again' if again else ''}")
+            print(plain(f"{when}  {key}  {letter.why}{'  → waits again' if again else ''}"))
     if not seen:
         print("No dead letters: everything that entered was delivered or still waits.")
     elif not asked:

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
+from bot.chatops.command import Act
 from bot.ports import Entry, Journal, Outcome, Step
 from bot.relay import trace
+from bot.relay.audit import Audit
 from bot.relay.trace import Trace
 from bot.storage import journal_person
 from bot.storage.journal_sqlite import FILE
@@ -246,6 +248,28 @@ async def test_the_command_line_says_how_to_try_a_dead_letter_again(
     told = capsys.readouterr().out
     assert "in Rocket.Chat: /whatsapp-360d-cloud status retry rc:m1\n" in told
     assert f"while the bot is stopped: python -m bot dead --config {config} --retry rc:m1\n" in told
+
+
+async def test_what_somebody_wrote_does_not_command_the_operators_terminal(
+    tmp_path: Path, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes may choose a message's `_id`."""
+    config = configured(tmp_path, tmp_path)
+    evil = OUT._replace(key="rc:\x1b[2Jm")
+    async with SqliteStore(tmp_path).open(clock) as journal:
+        await journal.append(evil)
+        await journal.park(await take(journal, evil.key), "WindowClosed: \x9b2J")
+        audit = Audit(journal, clock, lambda *_: b"seal")
+        await journal.append(audit.entry("x", Act("settings", {"a": "\x1b[2Jm"}), who="ada", origin="chat"))
+        codes = [
+            await asyncio.to_thread(main, [*words, "--config", str(config)])
+            for words in (("dead",), ("audit",), ("trace", evil.key))
+        ]
+
+    told = capsys.readouterr().out
+    assert codes == [0, 0, 0]
+    assert told.count("[2Jm") >= 3
+    assert "\x1b" not in told and "\x9b" not in told
 
 
 async def test_the_command_line_asks_beside_a_running_bot(
