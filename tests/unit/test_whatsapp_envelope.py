@@ -160,6 +160,16 @@ def test_errors_beside_messages_travel_with_the_messages() -> None:
     assert one(webhook(value(messages=[TEXT], errors=errors))).body["errors"] == errors
 
 
+def test_what_nobody_knows_beside_messages_is_kept_too() -> None:
+    message = {"id": "w1", "from": "491701234567", "type": "text", "text": {"body": "hi"}}
+    entries = split(webhook(value(messages=[message], surveys=[{"id": 1}], origin="x")))
+
+    assert [(entry.kind, entry.body["item"]) for entry in entries] == [
+        ("wa.message", message),
+        ("wa.other", {"surveys": [{"id": 1}], "origin": "x"}),
+    ]
+
+
 def test_news_about_the_account_is_kept_whole_and_twice_when_it_happened_twice() -> None:
     data = webhook({"event": "PAUSED", "message_template_name": "hi"}, field="message_template_status_update")
     first, again, later = one(data), one(data), one({**data, "entry": [{**data["entry"][0], "time": 1749416383}]})
