@@ -60,16 +60,21 @@ async def ask(
 
 def reason_of(error: BaseException) -> str:
     """Why no connection was made, as the system says it; libraries wrap that, some of them twice."""
-    inner: object = error
-    while isinstance(inner, BaseException):
-        if isinstance(inner, OSError) and inner.errno and inner.strerror:
-            of_names_or_tls = inner.errno < 0 or isinstance(inner, ssl.SSLError)  # which have numbers of their own
-            return inner.strerror if of_names_or_tls else os.strerror(inner.errno)
-        if isinstance(inner, aiohttp.ClientConnectorError):
-            inner = inner.os_error
-        else:
-            inner = getattr(inner, "reason", None) or inner.__cause__ or next(iter(inner.args), None)
+    inner, deeper = error, _within(error)
+    while deeper is not None:
+        inner, deeper = deeper, _within(deeper)
+    if why := getattr(inner, "verify_message", ""):
+        return f"certificate: {why}"
+    if isinstance(inner, OSError) and inner.errno and inner.strerror:
+        of_names_or_tls = inner.errno < 0 or isinstance(inner, ssl.SSLError)  # which have numbers of their own
+        return inner.strerror if of_names_or_tls else os.strerror(inner.errno)
     return type(error).__name__
+
+
+def _within(error: BaseException) -> BaseException | None:
+    """aiohttp's errors of certificates have no `os_error`, although their family has."""
+    wrapped = (getattr(error, name, None) for name in ("certificate_error", "os_error", "reason"))
+    return next((one for one in (*wrapped, error.__cause__, *error.args) if isinstance(one, BaseException)), None)
 
 
 async def read_answer(response: aiohttp.ClientResponse, largest: int = LARGEST) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,8 @@ from aiohttp.test_utils import TestServer, unused_port
 from bot.errors import Busy, LoggedOut, RateLimited, Refused, Trouble, Unreachable
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.http import ask
+from bot.rocketchat.rest import Admin
+from tests.doctor.test_certificates import certificate, proxy
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -124,6 +127,18 @@ async def test_a_lost_answer_and_a_server_that_is_away_are_told_apart() -> None:
         with pytest.raises(Unreachable) as unknown:
             await ask(session, "GET", "http://nowhere.invalid/x")  # RFC 2606: a name that never is
         assert "name" in str(unknown.value).lower()
+
+
+async def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path) -> None:
+    """In both roads to Rocket.Chat: that of messages and that of a start."""
+    async with proxy(certificate(tmp_path)) as url, aiohttp.ClientSession() as session:
+        with pytest.raises(Unreachable) as refused:
+            await ask(session, "GET", f"{url}/x")
+        assert str(refused.value) == "Unreachable: certificate: self-signed certificate"
+        credentials = Credentials(url, session, Clock(), user_id="u", token="t")
+        with pytest.raises(Unreachable) as refused:
+            await Admin(url, credentials).me()
+        assert str(refused.value) == "Unreachable: certificate: self-signed certificate"
 
 
 async def test_the_wait_comes_from_the_headers_where_no_sentence_tells_it() -> None:
