@@ -11,7 +11,7 @@ from aiohttp import web
 
 async def incoming(request: web.Request) -> web.Response:
     await request.json()
-    return web.Response(text="ok")
+    return web.Response()
 
 
 async def serve() -> None:
