@@ -30,10 +30,10 @@ from bot.whatsapp.envelope import entries
 
 log = logging.getLogger(__name__)
 
-
 _DAY = 86400.0
 _PATIENCE = 4.0
-"""Seconds for all of a webhook; 360Dialog waits for five."""
+"""Seconds for all of a webhook: a slow sender, a database that is away and a disk that is full are waited for, but
+360Dialog waits no longer than five."""
 _LATE, _GATHER, _AGAIN = 5.0, 3.0, 600.0
 """Seconds. For so long after the bot was away, a message that is that late waits a little for what was written before
 it: 360Dialog sends again what it kept all at once, and in any order (Meta: whatsapp/throughput)."""
@@ -65,8 +65,7 @@ class Webhooks:
 
         200 stored, or of a number that was disconnected too many days ago · 401 wrong secret · 404 unknown address ·
         413 too large · 415 compressed · 429 too many wrong guesses · 503 stopping, or it cannot be stored now: send it
-        again. A database that is away, a disk that is full and a slow sender are waited for, but not longer than
-        360Dialog waits."""
+        again."""
         try:
             return await self._patience.keep(self._taken(request))
         except (TimeoutError, ConfigError) as error:
