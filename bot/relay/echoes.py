@@ -8,8 +8,8 @@ it. It is paired like any message, so what the customer quotes or reacts to is f
 
 from __future__ import annotations
 
-from bot.errors import Refused
-from bot.model import MessageId, Pair, Post
+from bot.errors import Refused, TooLong
+from bot.model import MessageId, Pair, Post, RoomId
 from bot.ports import Entry, Journal, Outcome, Registry, Workspace
 from bot.relay.connected import connected_number
 from bot.relay.conversations import Conversations
@@ -19,8 +19,9 @@ from bot.translations import Translate
 from bot.whatsapp import parse
 from bot.whatsapp.split import split
 
-_PIECE = 4000
-"""Rocket.Chat takes 5000 characters unless the workspace says otherwise; WhatsApp at most 4096 a message."""
+_PIECES = (4000, 800, 200)
+"""Characters. Rocket.Chat takes 5000 unless the workspace says otherwise (Message_MaxAllowedSize), then shorter pieces
+are tried; WhatsApp takes at most 4096 a message."""
 
 
 class Echoes:
@@ -52,16 +53,20 @@ class Echoes:
             return Outcome({"what": "echo", "ignored": "no_conversation"})
         quote = await self._quotes.before(message, conversation)
         words = as_lines(message, self._t, received_at=entry.first_at)
-        pieces = split(f"{self._t('room.from_phone')}\n{words}", _PIECE)
-        ids = [notice_id(f"{entry.key}#{part}") for part in range(len(pieces))]
-        try:
-            for part, (id, piece) in enumerate(zip(ids, pieces, strict=True)):
-                await self._workspace.say(conversation.room, MessageId(id), Post(piece if part else quote + piece))
-        except Refused as error:
-            return Outcome({"what": "echo", "refused": str(error)})
+        refused = ""
+        for longest in _PIECES:
+            try:
+                first = await self._say(entry, conversation.room, quote, words, longest)
+                break
+            except TooLong as error:
+                refused = str(error)
+            except Refused as error:
+                return Outcome({"what": "echo", "refused": str(error)})
+        else:
+            return Outcome({"what": "echo", "refused": refused})
         pair = Pair(
             wamid=message.id,
-            message=ids[0],
+            message=first,
             room=conversation.room,
             number=number.id,
             contact=conversation.contact,
@@ -69,3 +74,11 @@ class Echoes:
             entry=entry.key,
         )
         return Outcome({"what": "echo", "room": pair.room, "message": pair.message}, pairs=(pair,))
+
+    async def _say(self, entry: Entry, room: RoomId, quote: str, words: str, longest: int) -> MessageId:
+        """The first of the messages in which it was said."""
+        pieces = split(f"{self._t('room.from_phone')}\n{words}", longest)
+        ids = [notice_id(f"{entry.key}#{part}") for part in range(len(pieces))]
+        for part, (id, piece) in enumerate(zip(ids, pieces, strict=True)):
+            await self._workspace.say(room, id, Post(piece if part else quote + piece))
+        return ids[0]

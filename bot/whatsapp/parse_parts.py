@@ -81,7 +81,12 @@ def _read(kind: str, item: Mapping[str, Any], errors: tuple[WireError, ...]) -> 
 
 def _text(value: object) -> Part | None:
     body = text(value) or text(obj(value).get("body"))
-    return Text(body if body.strip() else "") if body or isinstance(value, dict) else None
+    return Text("" if _invisible(body) else body) if body or isinstance(value, dict) else None
+
+
+def _invisible(words: str) -> bool:
+    """Nothing but spaces and characters without a shape, such as U+200B and the marks of direction."""
+    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in words)
 
 
 # --- media ----------------------------------------------------------------------------------------------------------

@@ -48,6 +48,20 @@ async def test_what_was_written_on_the_phone_is_shown_once_by_the_bot_and_sent_t
         assert stage.customer.received == []
 
 
+async def test_in_a_workspace_of_short_messages_it_is_shown_in_pieces() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        stage.rc.settings["Message_MaxAllowedSize"] = 1000
+        await wrote_on_the_phone(stage, "wamid.E1", type="text", text={"body": "word " * 500})
+        await stage.customer.write(stage.number, "thanks", reply_to="wamid.E1")
+        await stage.agent_reads("thanks")
+
+        shown = "".join(one["msg"] for one in stage.from_bot(room))
+        assert shown.count("word") == 500
+
+
 async def test_without_an_open_conversation_nobody_is_called() -> None:
     async with staged() as stage:
         await stage.connect()

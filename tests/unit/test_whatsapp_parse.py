@@ -379,6 +379,11 @@ def test_any_json_is_a_status_and_some_other_thing(body: dict[str, Any]) -> None
     assert len(detail) <= 200
 
 
-@pytest.mark.parametrize("words", ["", "  \n", None])
+@pytest.mark.parametrize("words", ["", "  \n", None, "\u200b\u200e", " \u2060\ufeff\n"])
 def test_a_text_without_words_is_an_empty_text(words: str | None) -> None:
     assert part({"type": "text", "text": {"body": words}}) == Text("")
+
+
+@pytest.mark.parametrize("words", ["\u200e.", "👨\u200d👩\u200d👧", "\u202bשלום\u202c"])
+def test_invisible_characters_among_visible_ones_stay(words: str) -> None:
+    assert part({"type": "text", "text": {"body": words}}) == Text(words)
