@@ -25,6 +25,7 @@ from bot.errors import (
     NumberBlocked,
     Refused,
     RoomClosed,
+    Trouble,
     Unpaid,
 )
 from bot.model import Conversation, Media, Message, MessageId, Number, Pair, RoomId, VisitorToken
@@ -49,6 +50,9 @@ _AT_LAST = 1000
 """Part number of what is said later, beyond the pieces of what was said at first."""
 _MAY_HEAL = (Busy, KeyInvalid, NumberBlocked, Unpaid)
 """What waiting, or an administrator, may heal."""
+_STILL = 10.0
+"""Seconds that Rocket.Chat may still be at work on a file when the bot comes back from a crash in the middle of it: it
+goes on with what it has, whether or not anybody waits (8.3 MultipartUploadHandler.ts keeps it in a file of its own)."""
 _HELP = 600.0
 """Seconds between two looks while an administrator has to help: each costs one of the errors that 360Dialog allows."""
 _KEPT = 7 * 86400.0
@@ -122,6 +126,8 @@ class InboundMedia:
         self._clock = clock
         self._app = app
         self._t = t
+        self._followed: set[str] = set()
+        """Keys of entries whose upload was begun here, or was given the time to end."""
 
     async def show(self, entry: Entry, number: Number, message: Message, media: Media, quoted: str = "") -> Shown:
         """In the message's place: the file, or a line instead of it. `quoted` stands in front of either."""
@@ -172,16 +178,22 @@ class InboundMedia:
         name = visitor_name(message.sender, self._t)
         conversation = await self._conversations.ready(number, message.sender, name)
         mark = rules.mark_of(message.id)
+        if entry.steps and entry.key not in self._followed:
+            self._followed.add(entry.key)
+            raise Trouble("an upload that was under way may still end", after=_STILL)
         if entry.tries or entry.steps:
             found = await self._searched(entry, conversation, media, mark)
             if found is not None:
+                self._followed.discard(entry.key)
                 return Shown(conversation, *found)
+        self._followed.add(entry.key)
         async with self._source.file(number, media, shown) as (path, mime_type):
             upload = _Upload(
                 self._workspace, self._journal, entry, path,
                 name=rules.file_name(media.file_name, media.kind, mime_type, mark), mime_type=mime_type, text=text,
             )  # fmt: skip
             conversation, room = await self._conversations.deliver(conversation, number, name, upload)
+            self._followed.discard(entry.key)
             return Shown(conversation, room, upload.message)
 
     async def _searched(

@@ -24,7 +24,7 @@ from bot.rocketchat.parse import clean
 _TIMEOUT = aiohttp.ClientTimeout(total=600.0, sock_connect=10.0, sock_read=60.0)
 _CHUNK = 64 * 1024
 _HOPS = 3
-_LOST = 2.0
+_LOST = 5.0
 """Seconds in which a server that has the whole file, but whose answer was lost, may still be about to post it."""
 
 _REFUSALS = {
@@ -81,6 +81,8 @@ def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError
     error = error_of(status, answer)
     if isinstance(error, NotAllowed):
         return RoomClosed(error.said)
+    if isinstance(error, Trouble) and error.after is None:
+        error.after = _LOST  # a proxy does not wait for what goes on behind it
     return FileRefused("error.refused", error.said, name=name) if type(error) is Refused else error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -120,6 +121,24 @@ async def test_a_crash_between_upload_and_note_doubles_no_file() -> None:
         assert stage.from_customer(room) == ["hi", "look", "and?"]
         left = stage.settings.storage.data_dir / "files"
         assert not left.exists() or not list(left.iterdir()), "what the crash left on disk is gone"
+
+
+async def test_a_file_that_the_server_is_still_posting_when_the_bot_comes_back_is_not_doubled() -> None:
+    """A server that has the whole file goes on with it, whether or not anybody waits for its answer."""
+    async with staged(start=False) as stage:
+        await stage.start_process()
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        stage.rc.core.files.work_on_next = 6.0
+        await stage.customer.send_file(stage.number, PNG, "image/png", caption="look")
+        await asyncio.wait_for(stage.rc.core.files.at_work.wait(), TIMEOUT)
+        await stage.kill()
+        await stage.start_process()
+        await stage.customer.write(stage.number, "and?")
+        await stage.rc.until(lambda: "and?" in stage.from_customer(room), timeout=2 * TIMEOUT)
+        await stage.rc.until(lambda: not stage.rc.core.files.at_work.is_set(), timeout=TIMEOUT)
+        assert stage.from_customer(room) == ["hi", "look", "and?"]
 
 
 async def test_an_address_that_has_expired_is_asked_for_once_more() -> None:

@@ -6,6 +6,7 @@ app/livechat/server/methods/sendFileLivechatMessage.ts, app/livechat/imports/ser
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ class Files:
         self.stored: dict[str, StoredFile] = {}
         self.redirect_to: str | None = None
         """Address of a bucket: downloads are then answered with 302, as with S3 storage."""
+        self.work_on_next = 0.0
+        """Seconds between having all of the next upload and posting it. A client that goes away does not stop it."""
+        self.at_work = asyncio.Event()
+        """Set while it is at work on such an upload."""
 
     # --- storing ------------------------------------------------------------------------------------------------
 
@@ -45,6 +50,13 @@ class Files:
         file = StoredFile(new_id(), rid, name, mime, data, self.world.now())
         self.stored[file.id] = file
         return file
+
+    async def work(self) -> None:
+        seconds, self.work_on_next = self.work_on_next, 0.0
+        if seconds:
+            self.at_work.set()
+            await asyncio.sleep(seconds)
+            self.at_work.clear()
 
     def check(self, mime: str, size: int, *, livechat: bool) -> None:
         """What an upload may be. Raises the answers of livechat/upload."""

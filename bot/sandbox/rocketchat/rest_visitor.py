@@ -202,6 +202,7 @@ async def upload(c: Context) -> Doc:
         if name not in ("description", "msg", "avatar", "emoji", "alias"):
             raise PlainError(f"Match error: Unknown key in field {name}")
     c.core.files.check(file[1], len(file[2]), livechat=True)
+    await c.core.files.work()
     stored = c.core.files.store(rid, *file)
     message = await c.core.files.post_visitor(found, guest, stored, fields)
     return {**message, "newRoom": False, "showConnecting": False}

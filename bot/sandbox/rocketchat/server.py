@@ -37,7 +37,8 @@ class RocketChatSandbox(People):
     """A small Rocket.Chat 8.3 in memory.
 
     `core` is the inside, for knobs: `core.livechat.unique_rooms`, `.close_before_send`, `.blocked_visitors`,
-    `core.files.redirect_to`, `core.world.latency`, `core.world.permissions`, `hub.idle_seconds`."""
+    `core.files.redirect_to`, `core.files.work_on_next`, `core.world.latency`, `core.world.permissions`,
+    `hub.idle_seconds`."""
 
     def __init__(
         self,
