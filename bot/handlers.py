@@ -13,6 +13,7 @@ from bot.doors import Doors
 from bot.ports import Clock, Handler, Kind
 from bot.relay import notices
 from bot.relay.afterwards import AgentEdits, AgentReactions, Closings
+from bot.relay.as_it_stands import AsItStands
 from bot.relay.auto_messages import AutoMessages
 from bot.relay.conversations import Conversations
 from bot.relay.echoes import Echoes
@@ -106,6 +107,7 @@ def handlers_of(
         journal=journal,
         conversations=conversations,
         whatsapp=whatsapp,
+        as_it_stands=AsItStands(doors.workspace, clock),
         files=OutboundMedia(journal, doors.workspace, whatsapp, spool, app),
         numbered_lists=numbered_lists,
         endpoint=endpoint,

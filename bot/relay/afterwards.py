@@ -16,11 +16,12 @@ from typing import Any
 from bot.errors import Refused, Trouble, Unsure
 from bot.model import MessageId, RoomId, UserId
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
+from bot.relay.as_it_stands import DELETED
 from bot.relay.auto_messages import finished
 from bot.relay.conversations import Conversations
 from bot.relay.notices import about, notice, reaction_not_sent
 from bot.relay.numbered_lists import forget
-from bot.rocketchat.parse import changed_at, chat_message, clean, moment, was_edited
+from bot.rocketchat.parse import changed_at, chat_message, clean, edited_at, was_edited
 from bot.whatsapp import compose
 from bot.whatsapp.markup import inert_line
 from bot.whatsapp.short_codes import to_unicode
@@ -34,6 +35,7 @@ _SEEN = "reacted:"
 """Begins the marks of agents' reactions, one for each message that has one: unix seconds and short code."""
 _KEPT = 30 * 86400.0
 """Seconds. WhatsApp delivers no reaction on a message that is older (Meta: reaction messages)."""
+_A_WHILE = 5.0
 _TAKEN_BACK = 86400.0
 """Seconds. Whoever deletes a message later than that does not think of taking it back: a retention policy cleans up."""
 
@@ -85,9 +87,9 @@ class Afterwards:
         written = chat_message(message)
         if message.get("token") or (written.user == bot if written is not None else not deleted):
             return None
-        when = moment(message.get("editedAt")) or changed_at(message)
+        when = edited_at(message)
         body = {"message": id, "room": room, "deleted": deleted, "at": when}
-        return Entry(f"edited:{id}:{int(when * 1000)}", f"say:{room}", "rc.edited", body)
+        return Entry(f"edited:{id}:{int(when * 1000)}", f"edit:{room}", "rc.edited", body)
 
     def _reaction(self, message: Json, id: MessageId, room: RoomId) -> Entry | None:
         code = self._code(message.get("reactions"))
@@ -154,7 +156,8 @@ class AgentReactions:
 
 
 class AgentEdits:
-    """Handler of `rc.edited` entries: WhatsApp cannot take a message back, so the agent is told, once a message."""
+    """Handler of `rc.edited` entries: WhatsApp cannot take a message back, so the agent is told, once a message. One
+    that still waits is waited for: it may go out as it stands by then, or not at all (`as_it_stands`)."""
 
     def __init__(self, journal: Journal, conversations: Conversations) -> None:
         self._journal = journal
@@ -167,6 +170,12 @@ class AgentEdits:
         sent = await self._journal.find(f"rc:{id}")
         if sent is None or sent.state == "dead" or entry.body["at"] <= sent.entry.first_at:
             return Outcome({"ignored": "it was changed before it was sent, or never came to the customer"})
+        if sent.state == "waiting":
+            raise Trouble("its message waits to go out", after=_A_WHILE)
+        if sent.result.get("ignored") == DELETED:
+            return Outcome({"ignored": "it was not sent, and that is told"})
+        if not entry.body["deleted"] and entry.body["at"] <= sent.result.get("as_of", 0.0):
+            return Outcome({"ignored": "it was sent as it stands"})
         if entry.body["deleted"] and entry.body["at"] > sent.entry.first_at + _TAKEN_BACK:
             return Outcome({"ignored": "old messages are cleaned up"})
         sentence = "notice.deleted_here_only" if entry.body["deleted"] else "notice.edited_here_only"

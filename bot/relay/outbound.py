@@ -13,13 +13,15 @@ from bot.config import App
 from bot.errors import NumberGone, Refused
 from bot.model import ChatMessage, Conversation, MessageId, Pair, RoomId, Wamid
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
+from bot.relay.as_it_stands import DELETED, AsItStands
 from bot.relay.conversations import Conversations
 from bot.relay.handover import Make, hand_over, opaque_name
+from bot.relay.notices import notice
 from bot.relay.numbered_lists import NumberedLists
 from bot.relay.outbound_media import OutboundMedia
 from bot.relay.status_endpoint import StatusEndpoint
 from bot.rocketchat.compose import is_notice_id
-from bot.rocketchat.parse import chat_message, quoted_here
+from bot.rocketchat.parse import chat_message, edited_at, quoted_here, was_edited
 from bot.translations import Translate
 from bot.whatsapp import compose
 from bot.whatsapp.choices import cut, offer
@@ -41,6 +43,7 @@ class Outbound:
         journal: Journal,
         conversations: Conversations,
         whatsapp: WhatsApp,
+        as_it_stands: AsItStands,
         files: OutboundMedia,
         numbered_lists: NumberedLists,
         endpoint: StatusEndpoint,
@@ -51,6 +54,7 @@ class Outbound:
         self._journal = journal
         self._conversations = conversations
         self._whatsapp = whatsapp
+        self._as_it_stands = as_it_stands
         self._files = files
         self._numbered_lists = numbered_lists
         self._endpoint = endpoint
@@ -67,9 +71,14 @@ class Outbound:
         number = await self._registry.number(conversation.number)
         if number is None:
             raise NumberGone(conversation.number)
+        raw = await self._as_it_stands(entry)
+        if raw is None:
+            told = notice(f"edited:{message.id}", message.room, "notice.deleted_in_time")
+            return Outcome({"ignored": DELETED}, then=(told,))
+        message = chat_message(raw) or message
 
         try:
-            parts, numbered = await self._parts(entry, message, conversation, number.api_key)
+            parts, numbered = await self._parts(entry, raw, message, conversation, number.api_key)
             wamids = await hand_over(self._journal, self._whatsapp, entry, number.api_key, parts)
         except Refused as error:
             error.values["number"] = number.phone
@@ -91,14 +100,15 @@ class Outbound:
         )
         said = from_rocketchat(message.text) or ", ".join(file.name for file in message.files)
         await self._endpoint.accepted(pairs, compose.address(conversation), said)
-        return Outcome({"wamids": list(wamids)} if pairs else {"ignored": "no_content"}, pairs)
+        result = {"wamids": list(wamids)} if pairs else {"ignored": "no_content"}
+        return Outcome({**result, "as_of": edited_at(raw)} if was_edited(raw) else result, pairs)
 
     async def _parts(
-        self, entry: Entry, message: ChatMessage, conversation: Conversation, api_key: str
+        self, entry: Entry, raw: Json, message: ChatMessage, conversation: Conversation, api_key: str
     ) -> tuple[list[Make], tuple[str, ...]]:
         """The words, then the files; words that fit go with the first file as its caption. And what the numbers in the
         words stand for."""
-        reply_to, quoted = await self._quoted(entry.body["message"], message, conversation)
+        reply_to, quoted = await self._quoted(raw, message, conversation)
         if not message.files:
             return self._words(entry, message, conversation, reply_to, quoted)
         self._files.check(message.files)

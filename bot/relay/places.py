@@ -17,7 +17,7 @@ _TALKS_TO = {
     "out": "WhatsApp", "auto": "WhatsApp", "tpl": "WhatsApp", "reaction": "WhatsApp",
     "callback": "status endpoint",
     "tick": "decoration",
-    "st": "nobody", "other": "nobody", "tplorder": "nobody", "late": "nobody",
+    "st": "nobody", "other": "nobody", "tplorder": "nobody", "late": "nobody", "edit": "nobody",
 }  # fmt: skip
 """All lanes that are not named here share one more set of places."""
 

@@ -67,6 +67,11 @@ def was_edited(raw: Mapping[str, Any]) -> bool:
     return bool(raw.get("editedAt") or raw.get("editedBy")) and not raw.get("t")
 
 
+def edited_at(raw: Mapping[str, Any]) -> float:
+    """Unix seconds by the server's clock."""
+    return moment(raw.get("editedAt")) or changed_at(raw)
+
+
 def changed_at(raw: Mapping[str, Any]) -> float:
     """Unix seconds of the last change by the server's clock, 0 when it does not say."""
     return moment(raw.get("_updatedAt")) or moment(raw.get("ts")) or 0.0
