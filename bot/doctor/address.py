@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.doctor.facts import AddressFacts, Answer
+from bot.rocketchat.http import reason_of
 from bot.web.health import NONCE_HEADER, PROOF_HEADER
 
 TIMEOUT = 10.0
@@ -63,8 +64,9 @@ def said(error: BaseException) -> str:
     """Of a connection that failed, why."""
     if isinstance(error, TimeoutError):
         return "timeout"
-    reason = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    return " ".join(str(reason).split())[:200] or type(error).__name__
+    reason = reason_of(error)
+    words = str(error) if reason == type(error).__name__ else reason
+    return " ".join(words.split())[:200] or type(error).__name__
 
 
 async def look(public_url: str, prove: Prove, *, served: bool, trust: ssl.SSLContext | None = None) -> AddressFacts:

@@ -113,3 +113,10 @@ async def test_a_port_that_speaks_no_tls_is_said(tmp_path: Path) -> None:
         found = await address.look(f"https://127.0.0.1:{plain.port}", prove, served=True)
 
     assert found.tls and not found.ours
+
+
+async def test_a_name_that_nobody_knows_is_told_in_the_systems_words_alone() -> None:
+    found = await address.look("https://nowhere.invalid", prove, served=True)  # RFC 2606: a name that never is
+
+    assert found.unresolved
+    assert "Errno" not in found.unresolved
