@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import stat
 from dataclasses import replace
+from pathlib import Path
 
 from bot.cli.subcommand import Options, Parser, Subcommand, called, plain, settings
+from bot.config import Settings
 from bot.doctor.examine import examine
 from bot.doctor.judge import worst
+from bot.logs import secrets_of
 from bot.ports import Finding
 from bot.translations import Translate, translator
 
@@ -22,8 +27,20 @@ async def _doctor(options: Options) -> int:
     configured = settings(options)
     t = translator(configured.app.preferred_language)
     found = [_with_config(one, options) for one in await examine(configured)]
+    if options.config is not None and await asyncio.to_thread(_is_open, options.config, configured):
+        found = [_open(options.config) if one.says == "doctor.config_ok" else one for one in found]
     print(_as_json(found, t) if options.json else _as_text(found, t))
     return 1 if worst(found) == "problem" else 0
+
+
+def _is_open(file: Path, configured: Settings) -> bool:
+    """Whether others of this machine can read secrets in it. A group may be meant to: so deploy/README.md does it."""
+    text = file.read_text(encoding="utf-8-sig")
+    return bool(file.stat().st_mode & stat.S_IROTH) and any(one and one in text for one in secrets_of(configured))
+
+
+def _open(file: Path) -> Finding:
+    return Finding("configuration", "hint", "doctor.config_open", {"file": str(file)}, "doctor.config_open.fix")
 
 
 def _with_config(finding: Finding, options: Options) -> Finding:

@@ -116,6 +116,20 @@ async def three_ends(stage: Stage, capsys: pytest.CaptureFixture[str], file: Pat
     assert await asyncio.to_thread(main, ["doctor", "--config", str(file.with_name("none.toml"))]) == 2
 
 
+async def test_a_configuration_with_secrets_that_everybody_can_read_is_named(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(config_text(stage.settings), encoding="utf-8")
+    told = {}
+    with logging_kept():
+        for mode in (0o644, 0o640, 0o600):
+            file.chmod(mode)
+            assert await asyncio.to_thread(main, ["doctor", "--config", str(file)]) == 0
+            told[mode] = f"chmod o-rwx {file}" in capsys.readouterr().out
+    assert told == {0o644: True, 0o640: False, 0o600: False}
+
+
 @pytest.mark.parametrize(
     ("language", "told"), [("Deutsch", True), ("nl", True), ("de-AT", False), ("pt", False), ("", False)]
 )
