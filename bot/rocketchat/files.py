@@ -8,6 +8,7 @@ server answers with a redirect to the bucket, which is followed without any cred
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -24,7 +25,7 @@ from bot.rocketchat.parse import clean
 _TIMEOUT = aiohttp.ClientTimeout(total=600.0, sock_connect=10.0, sock_read=60.0)
 _CHUNK = 64 * 1024
 _HOPS = 3
-_LOST = 5.0
+_LOST, _LOST_LONGEST = 5.0, 120.0
 """Seconds in which a server that has the whole file, but whose answer was lost, may still be about to post it."""
 
 _REFUSALS = {
@@ -47,6 +48,7 @@ async def upload(
     text: str,
 ) -> MessageId:
     """POST livechat/upload/:rid. `name` must not hold quotes or line breaks. The answer is the message itself."""
+    began = time.monotonic()
     with await asyncio.to_thread(file.open, "rb") as content:
         form = aiohttp.FormData(quote_fields=False)  # file names are UTF-8 as they stand: percent signs would be shown
         if text:
@@ -60,7 +62,7 @@ async def upload(
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable(type(error).__name__) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Trouble(type(error).__name__, after=_LOST) from None
+            raise Trouble(type(error).__name__, after=may_still_post(time.monotonic() - began)) from None
     if response.status < 300 and isinstance(answer, dict) and answer.get("success") is not False:
         id = clean(answer.get("_id"))
         if not id and isinstance(answer.get("message"), dict):
@@ -68,7 +70,15 @@ async def upload(
         if id:
             return MessageId(id)
         raise Trouble("the answer holds no _id", after=_LOST)
-    raise _refusal(response.status, answer, name, mime_type)
+    refusal = _refusal(response.status, answer, name, mime_type)
+    if isinstance(refusal, Trouble) and refusal.after is None:  # a proxy does not wait for what goes on behind it
+        refusal.after = may_still_post(time.monotonic() - began)
+    raise refusal
+
+
+def may_still_post(seconds: float) -> float:
+    """For how long after an answer that was lost, when the server had so many seconds: whoever is slow stays slow."""
+    return min(max(_LOST, seconds), _LOST_LONGEST)
 
 
 def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError:
@@ -81,8 +91,6 @@ def _refusal(status: int, answer: object, name: str, mime_type: str) -> BotError
     error = error_of(status, answer)
     if isinstance(error, NotAllowed):
         return RoomClosed(error.said)
-    if isinstance(error, Trouble) and error.after is None:
-        error.after = _LOST  # a proxy does not wait for what goes on behind it
     return FileRefused("error.refused", error.said, name=name) if type(error) is Refused else error
 
 

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from bot.errors import Busy, LoggedOut, RateLimited, Refused, Trouble, Unreachable
 from bot.rocketchat.credentials import Credentials, Login
+from bot.rocketchat.files import may_still_post
 from bot.rocketchat.http import ask
 from bot.rocketchat.rest import Admin
 from tests.doctor.test_certificates import certificate, proxy
@@ -216,3 +217,10 @@ async def test_a_fixed_token_is_used_as_it_is_and_cannot_be_renewed() -> None:
         with pytest.raises(LoggedOut):
             await credentials.renew(login)
         assert credentials.second_factor() == {}
+
+
+@pytest.mark.parametrize(("had", "waits"), [(0.0, 5.0), (8.0, 8.0), (60.0, 60.0), (600.0, 120.0)])
+def test_a_server_that_was_long_at_an_upload_is_given_as_long_again_before_it_is_sent_once_more(
+    had: float, waits: float
+) -> None:
+    assert may_still_post(had) == waits
