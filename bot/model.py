@@ -187,6 +187,8 @@ class NumberChange:
     old: str
     new: str
     body: str = ""
+    user_id: str = ""
+    """The new user id where `new` is a phone number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -136,10 +137,14 @@ class Inbound:
         changes = [part for part in message.parts if isinstance(part, NumberChange) and part.new]
         conversation = await self._conversations.known(number, message.sender) if changes else None
         for part in changes:
-            user_id, digits = (part.new, "") if is_user_id(part.new) else ("", phone_digits(part.new))
-            new = ContactId(user_id or digits)
-            if conversation and new and await self._journal.conversation(number.id, new) is None:
+            user_id = next(filter(is_user_id, (part.new, part.user_id)), "")
+            digits = "" if is_user_id(part.new) else phone_digits(part.new)
+            new = [ContactId(name) for name in (digits, user_id) if name]
+            if conversation and new and not await self._anybody(number, new):
                 phone = f"+{digits}" if digits else conversation.phone
                 conversation = replace(conversation, phone=phone, user_id=user_id or conversation.user_id)
                 await self._journal.remember(conversation)
         return bool(changes)
+
+    async def _anybody(self, number: Number, names: Iterable[ContactId]) -> bool:
+        return any([await self._journal.conversation(number.id, name) is not None for name in names])

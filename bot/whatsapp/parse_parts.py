@@ -284,7 +284,8 @@ def _system(item: Mapping[str, Any]) -> Part | None:
     new = line(system.get("wa_id")) or line(system.get("new_wa_id"))
     if "changed_number" in kind or (new and not kind):
         old = line(item.get("from")) or line(system.get("customer")) or line(system.get("previous_user_id"))
-        return NumberChange(_with_plus(old), _with_plus(new or line(system.get("user_id"))), body)
+        user_id = line(system.get("user_id"))
+        return NumberChange(_with_plus(old), _with_plus(new or user_id), body, user_id if new else "")
     if kind.endswith("identity_changed"):
         return Notice("identity_changed", body)
     return Notice("system", body or line(kind)) if body or kind else None

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.stage import staged
+from tests.stories.webhooks import messages
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,27 @@ async def test_what_was_written_before_the_number_changed_and_comes_late_does_no
         await new.write(stage.number, "this one")
 
         await stage.rc.until(lambda: stage.from_customer(room)[-1] == "this one")
+
+
+async def test_a_customer_with_a_new_number_who_then_shows_only_a_user_name_goes_on_in_the_same_conversation() -> None:
+    """The message of the change names the new user id beside the new number (Meta: business-scoped user ids)."""
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "hi")
+        room = await stage.agent_reads("hi")
+        system = {
+            "body": "Maria changed", "type": "user_changed_number",
+            "wa_id": "491709999999", "user_id": "DE.200", "previous_user_id": "DE.100",
+        }  # fmt: skip
+        await stage.customer.send(stage.number, type="system", system=system)
+        await stage.agent_reads("491709999999")
+
+        body = messages(stage.number, stage.customer)
+        stamp = str(int(stage.wa.now()))
+        text = {"from_user_id": "DE.200", "id": "wamid.new", "timestamp": stamp, "type": "text", "text": {"body": "me"}}
+        [change] = body["entry"][0]["changes"]
+        change["value"] |= {"contacts": [{"profile": {"name": "Maria"}, "user_id": "DE.200"}], "messages": [text]}
+        await stage.wa.deliver(stage.number, body)
+
+        await stage.rc.until(lambda: any("me" in stage.from_customer(one["_id"]) for one in stage.rooms_of()))
+        assert stage.from_customer(room)[-1] == "me"

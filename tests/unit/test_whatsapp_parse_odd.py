@@ -41,6 +41,8 @@ def test_a_name_in_pieces_is_put_together() -> None:
 def test_somebody_whose_new_number_is_not_told_is_known_by_the_user_id() -> None:
     system = {"type": "user_changed_number", "user_id": "DE.2", "body": "changed"}
     assert part("system", system) == NumberChange("+491701234567", "DE.2", "changed")
+    system = {"type": "user_changed_number", "wa_id": "491709999999", "user_id": "DE.2", "previous_user_id": "DE.1"}
+    assert part("system", system) == NumberChange("+491701234567", "+491709999999", "", "DE.2")
 
 
 def test_answers_within_answers_are_unfolded_as_deep_as_people_read_and_no_deeper() -> None:
