@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
@@ -143,15 +144,19 @@ async def _finish(_: web.Request, response: web.StreamResponse) -> None:
 
 def _protocol_log() -> logging.Logger:
     """Of requests that aiohttp cannot read. Its errors quote them, and their addresses hold secrets: only the kind of
-    error is logged."""
+    error is logged, and as no error of ours: strangers send such things all day."""
+    found = logging.getLogger(f"{__name__}.protocol")
 
     def without_request(record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[0]:
-            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[0].__name__}", ()
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is not None:
+            record.msg, record.args = f"{record.getMessage()}: {kind.__name__}", ()
         record.exc_info = record.exc_text = None
+        if kind is not None and issubclass(kind, HttpProcessingError) and record.levelno > logging.INFO:
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            return found.isEnabledFor(logging.INFO)
         return True
 
-    found = logging.getLogger(f"{__name__}.protocol")
     found.filters = [without_request]
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import zlib
 from collections.abc import AsyncIterator
@@ -189,11 +190,15 @@ async def test_nothing_that_a_stranger_sends_is_unpacked(encoding: str) -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"sesame" * 5000 + b"\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_not_repeated_and_told_no_version(said: bytes) -> None:
+async def test_what_is_no_http_is_not_repeated_and_told_no_version(
+    said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     async with server(Limits()) as callers:
         told = (await answer(await callers.opened(said))).lower()
         assert b" 400 " in told
         assert b"sesame" not in told
+        assert "sesame" not in caplog.text
+        assert [one for one in caplog.records if one.levelno > logging.INFO] == [], "a stranger's fault is none of ours"
         assert b"aiohttp" not in told
         assert b"python" not in told
         assert b"x-content-type-options: nosniff" in told
