@@ -41,21 +41,16 @@ def entries(body: bytes, number: str, received_at: float) -> list[Entry]:
 
     `number` is the id of the connected number that the address belongs to, `received_at` unix seconds.
     """
-    found: dict[str, Entry] = {}
-    for entry in _split(body, number, received_at):
-        found.setdefault(entry.key, entry)
-    return list(found.values())
-
-
-def _split(body: bytes, number: str, received_at: float) -> Iterator[Entry]:
     try:
         data = _read(body)
     except (ValueError, RecursionError):
-        yield _Value(number, received_at).text(_text_of(body))
-        return
+        return [_Value(number, received_at).text(_text_of(body))]
+    found: dict[str, Entry] = {}
     for field, value, sent in _values(data):
         place = _Value(number, received_at, field, sent)
-        yield from place.entries(value) if isinstance(value, dict) else [place.other("", value)]
+        for entry in place.entries(value) if isinstance(value, dict) else [place.other("", value)]:
+            found.setdefault(entry.key, entry)
+    return list(found.values())
 
 
 def _values(data: object) -> Iterator[tuple[str, object, object]]:
@@ -64,10 +59,10 @@ def _values(data: object) -> Iterator[tuple[str, object, object]]:
         for one in data:
             yield from _values(one) if isinstance(one, dict) else [("", one, None)]
         return
-    if not isinstance(data, dict) or not items(data.get("entry")):
+    if not (found := items(obj(data).get("entry"))):
         yield "", data, None
         return
-    for entry in items(data["entry"]):
+    for entry in found:
         changes = items(obj(entry).get("changes"))
         if not changes:
             yield "", entry, obj(entry).get("time")

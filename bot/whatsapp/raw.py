@@ -50,7 +50,7 @@ def items(value: object) -> list[Any]:
 
 def number(value: object) -> float | None:
     """A finite number, also when it is written as a string."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         read = float(value)
