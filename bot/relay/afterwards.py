@@ -16,7 +16,6 @@ from typing import Any
 from bot.errors import Refused, Trouble, Unsure
 from bot.model import MessageId, RoomId, UserId
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
-from bot.relay.as_it_stands import DELETED
 from bot.relay.auto_messages import finished
 from bot.relay.conversations import Conversations
 from bot.relay.notices import about, notice, reaction_not_sent
@@ -172,7 +171,7 @@ class AgentEdits:
             return Outcome({"ignored": "it was changed before it was sent, or never came to the customer"})
         if sent.state == "waiting":
             raise Trouble("its message waits to go out", after=_A_WHILE)
-        if sent.result.get("ignored") == DELETED:
+        if sent.result.get("ignored") == "deleted_in_time":
             return Outcome({"ignored": "it was not sent, and that is told"})
         if not entry.body["deleted"] and entry.body["at"] <= sent.result.get("as_of", 0.0):
             return Outcome({"ignored": "it was sent as it stands"})

@@ -17,10 +17,8 @@ from bot.rocketchat.parse import was_edited
 
 log = logging.getLogger(__name__)
 
-DELETED = "deleted_in_time"
-"""Stands in the result of a message that was not sent for that reason."""
 WAITED = 10.0
-"""Seconds after which a message is looked at once more before each try."""
+"""Seconds. A message that is older, or was tried before, is looked at once more before each try."""
 _PATIENCE = 2.0
 
 
@@ -32,7 +30,8 @@ class AsItStands:
     async def __call__(self, entry: Entry) -> Json | None:
         """Of an `rc.message` entry; None when it was deleted. What is partly out goes on as it began."""
         written: Json = entry.body["message"]
-        if entry.steps or self._clock.now() - entry.first_at < WAITED:
+        waited = entry.tries or self._clock.now() - entry.first_at >= WAITED
+        if entry.steps or not waited:
             return written
         try:
             async with asyncio.timeout(_PATIENCE):

@@ -23,7 +23,7 @@ from bot.relay.conversations import Conversations
 from bot.relay.notices import SETUP, notice
 from bot.relay.together import together
 from bot.relay.unannounced import LATE, Unannounced
-from bot.rocketchat.parse import changed_at, is_for_customer, was_edited
+from bot.rocketchat.parse import changed_at, is_for_customer, is_only_quote, was_edited
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class Listener:
         if heard.room_type == "l" and not called:
             if await self._conversations.surely_foreign(room):
                 return []
-            news = is_for_customer(message, self._bot) and self._is_news(message)
+            news = _concerns_customer(message, self._bot) and self._is_news(message)
             return [*([for_customer(message)] if news else []), *self._afterwards.entries(message, self._bot)]
         if heard.room_type == "d" or room == self._setup_room() or called:
             entry = for_bot(message, heard.room_type, self._bot)
@@ -277,7 +277,7 @@ class Listener:
             message = found
             if was_edited(found) and _written(found) >= since:
                 message = {name: value for name, value in found.items() if name not in ("editedAt", "editedBy")}
-            if is_for_customer(message, self._bot) and _written(message) > self._floor:
+            if _concerns_customer(message, self._bot) and _written(message) > self._floor:
                 called = self._calls_the_bot(message)
                 entry = for_bot(message, "l", self._bot) if called else for_customer(message)
                 entries += [entry] if entry is not None else []
@@ -287,6 +287,11 @@ class Listener:
 
 def _written(message: Json) -> float:
     return changed_at({"ts": message.get("ts")})
+
+
+def _concerns_customer(message: Json, bot: UserId) -> bool:
+    """It is for the customer, or its author has to hear that it cannot be."""
+    return is_for_customer(message, bot) or is_only_quote(message, bot)
 
 
 def for_customer(message: Json) -> Entry:

@@ -13,10 +13,10 @@ from bot.config import App
 from bot.errors import NumberGone, Refused
 from bot.model import ChatMessage, Conversation, MessageId, Pair, RoomId, Wamid
 from bot.ports import Entry, Journal, Json, Outcome, Registry, WhatsApp
-from bot.relay.as_it_stands import DELETED, AsItStands
+from bot.relay.as_it_stands import AsItStands
 from bot.relay.conversations import Conversations
 from bot.relay.handover import Make, hand_over, opaque_name
-from bot.relay.notices import notice
+from bot.relay.notices import about, notice
 from bot.relay.numbered_lists import NumberedLists
 from bot.relay.outbound_media import OutboundMedia
 from bot.relay.status_endpoint import StatusEndpoint
@@ -74,7 +74,7 @@ class Outbound:
         raw = await self._as_it_stands(entry)
         if raw is None:
             told = notice(f"edited:{message.id}", message.room, "notice.deleted_in_time")
-            return Outcome({"ignored": DELETED}, then=(told,))
+            return Outcome({"ignored": "deleted_in_time"}, then=(told,))
         message = chat_message(raw) or message
 
         try:
@@ -100,6 +100,9 @@ class Outbound:
         )
         said = from_rocketchat(message.text) or ", ".join(file.name for file in message.files)
         await self._endpoint.accepted(pairs, compose.address(conversation), said)
+        if not pairs and message.quotes:
+            told = notice(f"quote:{message.id}", message.room, "notice.quote_alone")
+            return Outcome({"ignored": "no_content"}, then=(about(message.id, told),))
         result = {"wamids": list(wamids)} if pairs else {"ignored": "no_content"}
         return Outcome({**result, "as_of": edited_at(raw)} if was_edited(raw) else result, pairs)
 

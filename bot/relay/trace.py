@@ -25,7 +25,9 @@ _HEADS: Mapping[Kind, str] = {
     "rc.message": "trace.head.out", "auto.message": "trace.head.auto", "template.send": "trace.head.template",
 }  # fmt: skip
 _BEGINS = {"wa.message": "trace.from_customer", "rc.message": "trace.from_agent", "template.send": "trace.template"}
-NOTHING = {"not_whatsapp", "no_content", "number_gone", "text_removed", "already_shown", "no_conversation"}
+NOTHING = {
+    "not_whatsapp", "no_content", "number_gone", "text_removed", "already_shown", "no_conversation", "deleted_in_time",
+}  # fmt: skip
 """Why a message had not to be delivered: what its result calls `ignored`, and `trace.nothing.*` in the catalogues."""
 _TRACED = (*_BEGINS, "wa.media", "wa.other", "auto.message")
 

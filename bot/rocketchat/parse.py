@@ -54,11 +54,25 @@ def is_for_customer(raw: Mapping[str, Any], bot: UserId) -> bool:
     Not a system message (`t`), not the customer's own (`token`), not hidden, not edited, not the bot's, and with
     something in it. Whether the room is a customer's is for the caller to say.
     """
+    message = _by_a_person(raw, bot)
+    return message is not None and _has_content(message)
+
+
+def is_only_quote(raw: Mapping[str, Any], bot: UserId) -> bool:
+    """A person's message that would be for the customer, were there anything below what it quotes. Forwarding a message
+    of another room makes such a one."""
+    message = _by_a_person(raw, bot)
+    return message is not None and bool(message.quotes) and not _has_content(message)
+
+
+def _by_a_person(raw: Mapping[str, Any], bot: UserId) -> ChatMessage | None:
     if any(raw.get(mark) for mark in ("t", "token", "_hidden", "editedAt", "editedBy")):
-        return False
+        return None
     message = chat_message(raw)
-    if message is None or message.user == bot:
-        return False
+    return message if message is not None and message.user != bot else None
+
+
+def _has_content(message: ChatMessage) -> bool:
     return bool(message.text.strip() or message.files or message.buttons)
 
 

@@ -117,6 +117,7 @@ async def test_what_waits_says_why_and_what_is_dead_too(journal: Journal) -> Non
     [
         ({"ignored": "not_whatsapp"}, "its room is no conversation with a WhatsApp customer"),
         ({"ignored": "no_content"}, "neither text nor a file"),
+        ({"ignored": "deleted_in_time"}, "deleted in Rocket.Chat while it waited"),
         ({"ignored": "words of a later version"}, "There was nothing to deliver."),
         ({"refused": "WindowClosed: Re-engagement message"}, "is not tried again. The customer last wrote"),
     ],

@@ -149,3 +149,19 @@ async def test_a_customer_with_a_new_number_who_then_shows_only_a_user_name_goes
 
         await stage.rc.until(lambda: any("me" in stage.from_customer(one["_id"]) for one in stage.rooms_of()))
         assert stage.from_customer(room)[-1] == "me"
+
+
+async def test_who_only_quotes_hears_that_nothing_reached_the_customer() -> None:
+    async with staged() as stage:
+        await stage.connect()
+        await stage.customer.write(stage.number, "the first thing")
+        room = await stage.agent_reads("the first thing")
+        quoted = stage.rc.messages(room)[-1]["_id"]
+        link = f"{stage.rc.url}/live/{room}?msg={quoted}"
+        for _ in range(2):
+            await stage.rc.write(stage.agent, room, f"[ ]({link})\n")
+        await stage.rc.write(stage.agent, room, f"[ ]({link})\nyes")
+        await stage.customer_reads("yes")
+        await stage.rc.until(lambda: len(stage.from_bot(room)) == 2)
+        assert all("only quotes another one" in told["msg"] for told in stage.from_bot(room))
+        assert [one.text for one in stage.customer.received] == ["yes"]
