@@ -285,7 +285,7 @@ async def test_a_reaction_that_fails_later_is_told_once_a_message_and_to_no_stat
         assert "customer does not see your reaction" in told["msg"]
         assert "WhatsApp cannot reach this customer" in told["msg"]
         assert stage.bot is not None
-        stored = await stage.bot.journal.find(f"st:{wamid}:failed")
+        stored = await stage.bot.journal.closed(f"st:{wamid}:failed", 10)
         assert stored is not None and stored.result["state"] == "failed"
         assert len(stage.from_bot(room)) == 1
 
