@@ -12,13 +12,16 @@ from bot.cli.subcommand import Options, Parser, Subcommand, called, plain, setti
 from bot.doors import SystemClock
 from bot.ports import Journal, Stored
 from bot.relay.audit import by_operator
+from bot.relay.overview import perhaps_sent
 
 _PAGE = 200
 """Dead letters, with their bodies, that are in memory at once."""
 
 
 def _options(parser: Parser) -> None:
-    parser.add_argument("--retry", nargs="+", metavar="KEY", help="let these wait again (`all` for every one)")
+    parser.add_argument(
+        "--retry", nargs="+", metavar="KEY", help="let these wait again (`all`: every one that surely did not arrive)"
+    )
 
 
 async def _dead(options: Options) -> int:
@@ -32,15 +35,24 @@ async def _dead(options: Options) -> int:
                 continue  # a running bot has tried it and given it up again
             seen.add(key)
             when = datetime.fromtimestamp(letter.closed_at, UTC).strftime("%Y-%m-%d %H:%M")
-            again = (everything or key in asked) and await journal.retry(key)
+            left = everything and perhaps_sent(letter)
+            again = (everything or key in asked) and not left and await journal.retry(key)
             if again:
                 await journal.append(by_operator(Act("retry", {"entry": key}), SystemClock()))
-            print(plain(f"{when}  {key}  {letter.why}{'  → waits again' if again else ''}"))
+            end = (
+                "  → waits again"
+                if again
+                else "  → left: it may have arrived, so ask for it by its key"
+                if left
+                else ""
+            )
+            print(plain(f"{when}  {key}  {letter.why}{end}"))
     if not seen:
         print("No dead letters: everything that entered was delivered or still waits.")
     elif not asked:
         print(f"To try them again, in Rocket.Chat: {SLASH} status")
-        print(f"While the bot is stopped: {called('dead', options)} --retry KEY (all: every one)")
+        print(f"While the bot is stopped: {called('dead', options)} --retry KEY")
+        print("(--retry all: every one that surely did not arrive)")
     unknown = set() if everything else asked - seen
     for key in sorted(unknown):
         print(f"There is no dead letter {key}.", file=sys.stderr)

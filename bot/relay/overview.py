@@ -95,7 +95,7 @@ class Overview:
 
     async def retry_all(self) -> int:
         """How many wait again. Those that may have reached the customer stay: of them a person decides one by one."""
-        return await self._retry(lambda one: not _perhaps_sent(one), _MOST)
+        return await self._retry(lambda one: not perhaps_sent(one), _MOST)
 
     @property
     def days_kept(self) -> int:
@@ -117,7 +117,7 @@ class Overview:
 
     async def _letter(self, stored: Stored) -> Letter:
         _, who = await self._trace.headed(stored)
-        return Letter(stored.entry.key, who, stored.closed_at, self._trace.reason(stored.why), _perhaps_sent(stored))
+        return Letter(stored.entry.key, who, stored.closed_at, self._trace.reason(stored.why), perhaps_sent(stored))
 
 
 def _missed(stored: Stored, number: NumberId) -> bool:
@@ -125,6 +125,7 @@ def _missed(stored: Stored, number: NumberId) -> bool:
     return entry.source == number and entry.kind.startswith("wa.") and stored.why.startswith(NumberGone.__name__)
 
 
-def _perhaps_sent(stored: Stored) -> bool:
+def perhaps_sent(stored: Stored) -> bool:
+    """Whether a dead letter may have reached the customer: whether to send it again, a person decides."""
     handed = any(step.state == "handed" for step in stored.entry.steps.values())
     return handed or stored.why.startswith(Unsure.__name__) or stored.why.endswith(SENT_SINCE)

@@ -164,11 +164,29 @@ async def test_dead_letters_are_listed_beside_the_running_bot_and_retried_withou
         assert told[0].endswith("wa:1  NumberGone")
         assert told[1:] == [
             "To try them again, in Rocket.Chat: /whatsapp-360d-cloud status",
-            f"While the bot is stopped: python -m bot dead --config {config} --retry KEY (all: every one)",
+            f"While the bot is stopped: python -m bot dead --config {config} --retry KEY",
+            "(--retry all: every one that surely did not arrive)",
         ]
         assert await asyncio.to_thread(main, [*command, "--retry", "wa:1"]) == 2
         assert "Stop that one first" in capsys.readouterr().err
     assert await asyncio.to_thread(main, [*command, "--retry", "wa:1"]) == 0
+
+
+async def test_what_may_have_arrived_is_sent_again_only_by_its_key(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, config: Path
+) -> None:
+    data, command = tmp_path / "data", ["dead", "--config", str(config), "--retry"]
+    async with SqliteJournal(data, Vault(data / "secret.key"), SystemClock()) as journal:
+        await journal.append(Entry("rc:1", "a", "rc.message", {}), Entry("rc:2", "b", "rc.message", {}))
+        for entry, why in zip(await journal.heads(2), ("Unsure: no answer", "WindowClosed: 131047"), strict=True):
+            await journal.park(entry, why)
+
+    assert await asyncio.to_thread(main, [*command, "all"]) == 0
+    unsure, closed = capsys.readouterr().out.splitlines()
+    assert unsure.endswith("rc:1  Unsure: no answer  → left: it may have arrived, so ask for it by its key")
+    assert closed.endswith("rc:2  WindowClosed: 131047  → waits again")
+    assert await asyncio.to_thread(main, [*command, "rc:1"]) == 0
+    assert capsys.readouterr().out.endswith("→ waits again\n")
 
 
 async def nothing_happened_yet(data: Path) -> None:
