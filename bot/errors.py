@@ -9,7 +9,7 @@
     │   ├── NumberGone · WrongNumber · GroupMessage · FileRefused
     │   └── NotAllowed · NotForYou · AddressNotAllowed
     ├── Busy         not now: again, after a while
-    │   ├── RateLimited · FilesPaused · PairLimited · Unreachable · Trouble · Doubtful
+    │   ├── RateLimited · FilesPaused · FileWaits · PairLimited · Unreachable · Trouble · Doubtful
     │   └── StorageAway · LoggedOut · NoAgentOnline · OmnichannelOff
     ├── Unsure       handed over, no answer: confirm, never a silent second send
     └── Invalid      what a person typed: ask again
@@ -220,7 +220,7 @@ class FilesPaused(RateLimited):
 
 class FileWaits(Busy):
     """A customer's file that cannot be fetched until the server, or an administrator, has mended something. Its
-    sentence is that of the trouble itself."""
+    sentence and its text are those of the trouble itself."""
 
 
 class PairLimited(Busy):

@@ -21,8 +21,10 @@ from bot.errors import (
     FileRefused,
     FileWaits,
     KeyInvalid,
+    NoAgentOnline,
     NotFound,
     NumberBlocked,
+    OmnichannelOff,
     Refused,
     RoomClosed,
     Trouble,
@@ -167,6 +169,10 @@ class InboundMedia:
                 raise _waits(error) from None
             words = self._words(entry, message)
             shown = await self._line(entry, number, message, words, self._missing(error), part=_AT_LAST)
+        except (NoAgentOnline, OmnichannelOff):
+            raise
+        except Busy as busy:  # it may have waited for days by now
+            raise _waits(busy) from None
         pair = pair_of(entry, number, message, shown)
         return Outcome({"room": shown.room, "message": shown.message}, pairs=(pair,))
 
@@ -238,6 +244,7 @@ class InboundMedia:
             "\n".join(filter(None, (words, reason))),
             lambda piece: message_id(number.id, message.id, part + piece),
         )
+        self._followed.discard(entry.key)
         return Shown(conversation, room, message_id(number.id, message.id, part))
 
 
@@ -262,6 +269,7 @@ def _waits(error: Busy | Refused) -> FileWaits:
     waits = FileWaits(error.said, error.after if isinstance(error, Busy) else _HELP)
     waits.values = error.values
     waits.sentence = error.sentence  # type: ignore[misc]  # what is the matter is what people have to know
+    waits.args = (str(error),)
     return waits
 
 
