@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -66,8 +67,8 @@ def reason_of(error: BaseException) -> str:
     if why := getattr(inner, "verify_message", ""):
         return f"certificate: {why}"
     if isinstance(inner, OSError) and inner.errno and inner.strerror:
-        of_names_or_tls = inner.errno < 0 or isinstance(inner, ssl.SSLError)  # which have numbers of their own
-        return inner.strerror if of_names_or_tls else os.strerror(inner.errno)
+        has_own_numbers = isinstance(inner, socket.gaierror | ssl.SSLError)
+        return inner.strerror if has_own_numbers else os.strerror(inner.errno)
     return type(error).__name__
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from aiohttp.test_utils import TestServer, unused_port
 from bot.errors import Busy, LoggedOut, RateLimited, Refused, Trouble, Unreachable
 from bot.rocketchat.credentials import Credentials, Login
 from bot.rocketchat.files import may_still_post
-from bot.rocketchat.http import ask
+from bot.rocketchat.http import ask, reason_of
 from bot.rocketchat.rest import Admin
 from tests.doctor.test_certificates import certificate, proxy
 
@@ -128,6 +129,14 @@ async def test_a_lost_answer_and_a_server_that_is_away_are_told_apart() -> None:
         with pytest.raises(Unreachable) as unknown:
             await ask(session, "GET", "http://nowhere.invalid/x")  # RFC 2606: a name that never is
         assert "name" in str(unknown.value).lower()
+
+
+@pytest.mark.parametrize(
+    "error", [socket.gaierror(8, "name not known"), socket.gaierror(-2, "name not known")], ids=["macOS", "Linux"]
+)
+def test_errors_of_names_have_numbers_of_their_own(error: OSError) -> None:
+    """8 is `EAI_NONAME` on macOS, and elsewhere a program that cannot be run."""
+    assert reason_of(error) == "name not known"
 
 
 async def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path) -> None:
