@@ -54,7 +54,9 @@ class Late:
             await self._journal.append(of_late(f"late:{of}", message.entry))
         elif not self._is_late(await self._journal.head(f"out:{room}")):
             if message is not None and message.state == "done":
-                await self._journal.append(notice(f"late over:{of}", room, "notice.late_over"))
+                deleted = message.result.get("ignored") == "deleted_in_time"
+                sentence = "notice.late_none" if deleted else "notice.late_over"
+                await self._journal.append(notice(f"late over:{of}", room, sentence))
             return Outcome({"late": True})
         elif entry.tries >= TRIES_AT_LEAST and self._clock.now() - entry.first_at > _LAST_LOOK:
             return Outcome({"late": True})  # the watches of later messages go on

@@ -126,6 +126,23 @@ async def test_what_is_refused_in_the_end_is_told_as_that_and_not_as_handed_over
         assert len(told(stage, room)) == 2
 
 
+async def test_what_was_deleted_while_it_was_late_is_not_called_handed_over() -> None:
+    async with staged(start=False) as stage:
+        clock = FastClock(speed=60)
+        room = await talking(stage, clock)
+        stage.wa.levers.add("/messages", times=-1, status=429, body=BUSY)
+        sent = await stage.agent_writes(room, "to the wrong customer")
+        await stage.rc.until(lambda: told(stage, room), timeout=30)
+        await stage.rc.remove(stage.agent, sent["_id"])
+        stage.wa.levers.clear()
+        await stage.rc.until(lambda: len(told(stage, room)) == 3, timeout=30)
+        assert told(stage, room)[1:] == [
+            "A message that still waited was deleted here. It was not sent to the customer.",
+            "Nothing that was written here waits to be handed to WhatsApp any more.",
+        ]
+        assert stage.customer.received == []
+
+
 async def test_a_firewall_that_refuses_for_a_day_is_told_in_minutes_and_given_up_in_the_end() -> None:
     async with staged(start=False) as stage:
         clock = FastClock(speed=60)
