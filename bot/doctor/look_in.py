@@ -15,6 +15,7 @@ from bot.doctor.facts import NumberFacts
 from bot.errors import BotError, KeyInvalid
 from bot.ports import Clock, Entry, Journal, Registry, WhatsApp
 from bot.relay.notices import SETUP, notice, with_button
+from bot.whatsapp.markup import inert_line
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,6 @@ def _told(number: NumberFacts, day: int) -> Entry:
     reason = "numbers.hook_elsewhere" if number.hook == "other" else "numbers.hook_none"
     told = notice(
         f"not here:{number.phone}:{number.hook}:{day}", SETUP, "notice.not_here", reason=reason, number=number.phone,
-        address=number.hook_shown,
+        address=inert_line(number.hook_shown, 100),
     )  # fmt: skip
     return with_button(*_BUTTON, told)

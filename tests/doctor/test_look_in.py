@@ -38,11 +38,12 @@ async def test_an_address_of_another_system_is_told_once_and_none_at_all_anew() 
         await looked(stage, 1)
         assert told(stage, "does not reach this bot") == []
 
-        stage.number.webhook = {"url": "https://crm.example/hook", "headers": {}}
+        stage.number.webhook = {"url": "https://crm.example/hook/@all", "headers": {}}
         await stage.rc.until(lambda: told(stage, "does not reach this bot"), timeout=20)
         [line] = told(stage, "does not reach this bot")
         assert f"+{stage.number.digits}" in line
         assert "crm.example/hook" in line
+        assert "@all" not in line, "an address calls nobody"
         await looked(stage, 2)
         assert told(stage, "does not reach this bot") == [line]
 
