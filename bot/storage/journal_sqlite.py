@@ -191,7 +191,8 @@ class SqliteJournal:
         return await self._change(lambda db: tables.confirm(db, storable(key), part, wamid))
 
     async def retry(self, key: str) -> bool:
-        return await self._change(lambda db: tables.retry(db, storable(key)))
+        held = frozenset(self._held)
+        return await self._change(lambda db: tables.retry(db, storable(key), held))
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
