@@ -70,10 +70,7 @@ to itself PostgreSQL counts before it shows (nodeModifyTable.c), so the count as
 NEXT_IN_LANE = """
     SELECT * FROM entries WHERE lane = $1 AND state = 'waiting' ORDER BY begun DESC, at_ms, seq LIMIT 1
 """
-_UNDER_WAY = """
-    SELECT 1 FROM lanes WHERE lane = $1 AND holder IS NOT NULL
-    UNION ALL SELECT 1 FROM entries WHERE lane = $1 AND state = 'waiting' AND begun AND steps <> '{}' LIMIT 1
-"""
+_UNDER_WAY = "SELECT 1 FROM entries WHERE lane = $1 AND state = 'waiting' AND begun AND steps <> '{}' LIMIT 1"
 _SHOW_HEAD = f"""
     WITH head AS (
         SELECT lane, seq, begun, at_ms, due > 0 AS delayed, CASE WHEN due > 0 THEN due ELSE first_at END AS since

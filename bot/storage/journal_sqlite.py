@@ -191,8 +191,7 @@ class SqliteJournal:
         return await self._change(lambda db: tables.confirm(db, storable(key), part, wamid))
 
     async def retry(self, key: str) -> bool:
-        held = frozenset(self._held)
-        return await self._change(lambda db: tables.retry(db, storable(key), held))
+        return await self._change(lambda db: tables.retry(db, storable(key)))
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

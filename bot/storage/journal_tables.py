@@ -248,15 +248,15 @@ def confirm(db: sqlite3.Connection, key: str, part: int, wamid: str) -> bool:
     return True
 
 
-def retry(db: sqlite3.Connection, key: str, held: Collection[str]) -> bool:
+def retry(db: sqlite3.Connection, key: str) -> bool:
     """It was tried before, so it goes back to its place before what was tried after it and waits; but never between the
-    parts of one that is partly out, or may be in a moment: its lane is held."""
+    parts of one that is partly out."""
     row = db.execute("SELECT seq, lane, steps FROM entries WHERE key = ? AND state = 'dead'", (key,)).fetchone()
     if row is None:
         return False
     seq, lane, steps = row
     out = {part: step for part, step in steps_of(steps).items() if step.state == "out"}
-    begun = bool(out) or (lane not in held and db.execute(UNDER_WAY, (lane,)).fetchone() is None)
+    begun = bool(out) or db.execute(UNDER_WAY, (lane,)).fetchone() is None
     db.execute(
         "UPDATE entries SET state = 'waiting', begun = ?, tries = 0, confirming = 0, due = 0, why = '', "
         "steps = ? WHERE seq = ?",

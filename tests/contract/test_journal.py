@@ -215,22 +215,6 @@ async def test_a_dead_letter_that_is_retried_does_not_come_between_the_parts_of_
     assert await keys(journal) == ["gone"]
 
 
-async def test_nor_between_the_parts_of_one_that_is_just_being_worked_on(journal: Journal, clock: ManualClock) -> None:
-    """Its files may be on their way for a minute before the first part is handed over."""
-    await journal.append(entry("gone", at_ms=10))
-    await journal.park(await take(journal, "gone"), "no", sure=True)
-    await journal.append(entry("long", at_ms=20), entry("later", at_ms=30))
-    one = await take(journal, "long")
-
-    await journal.retry("gone")
-
-    await journal.progress(one, 0, Step("out", "wamid.1"))
-    await journal.again(one, 0, "busy")
-    await journal.done(await take(journal, "long"), DONE)
-    await journal.done(await take(journal, "gone"), DONE)
-    assert await keys(journal) == ["later"]
-
-
 async def test_lanes_that_are_shut_are_passed_by(journal: Journal, clock: ManualClock) -> None:
     """By the whole first word of their name; what is delayed, too."""
     names = ["in:1:a", "in:1:b", "inner:1", "out:in:x", "say", "tpl:1:a"]
