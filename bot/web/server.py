@@ -34,6 +34,9 @@ _HEADERS = CIMultiDict(
     {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 )
 """Of every answer that does not say otherwise."""
+_COMPRESSIONS = {"gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd"}
+"""Names in `Content-Encoding` (IANA: HTTP content coding registry). Another name, such as that of the characters,
+changes nothing of a body."""
 
 
 Watch = Callable[[str, str, int, float], None]
@@ -57,7 +60,8 @@ def application(
 
 def is_compressed(request: web.Request) -> bool:
     """Its body is what was sent, and nobody here unpacks it."""
-    return request.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
+    given = request.headers.getall(hdrs.CONTENT_ENCODING, ())
+    return any(name.strip().lower() in _COMPRESSIONS for one in given for name in one.split(","))
 
 
 def give_time(request: web.Request, seconds: float) -> None:

@@ -101,16 +101,28 @@ async def test_who_guesses_never_keeps_the_deliveries_out(door: Door) -> None:
     assert codes == [401] * 30 + [429] * 10
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "GZip", "identity, gzip"])
 async def test_a_compressed_webhook_is_not_taken_so_that_it_comes_again(
-    door: Door, caplog: pytest.LogCaptureFixture
+    door: Door, caplog: pytest.LogCaptureFixture, encoding: str
 ) -> None:
     client, journal, *_ = door
     url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
-    headers = {HEADER: SHOP.hook_secret, "Content-Encoding": "gzip"}
+    headers = {HEADER: SHOP.hook_secret, "Content-Encoding": encoding}
     async with client.post(url, data=gzip.compress(b'{"entry": 1}'), headers=headers) as answer:
         assert answer.status == 415
     assert await journal.heads(10) == []
     assert "compress" in caplog.text
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "UTF-8"])
+async def test_what_is_no_compression_keeps_no_webhook_out(door: Door, encoding: str) -> None:
+    """Some programs take the header for that of the characters."""
+    client, journal, *_ = door
+    url = f"/api/apps/private/app/{SHOP.hook_path}/incoming"
+    headers = {HEADER: SHOP.hook_secret, "Content-Encoding": encoding}
+    async with client.post(url, data=b'{"entry": 1}', headers=headers) as answer:
+        assert answer.status == 200
+    assert len(await journal.heads(10)) == 1
 
 
 @pytest.mark.parametrize(("door", "days"), [(7, 7), (2, 2)], indirect=["door"])
