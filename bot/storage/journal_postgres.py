@@ -180,10 +180,11 @@ class PostgresJournal(Lookups):
                     return found
                 if last:
                     return None
-                await asyncio.wait(
-                    (over, waiting := asyncio.ensure_future(told.wait())), return_when=asyncio.FIRST_COMPLETED
-                )
-                waiting.cancel()
+                waiting = asyncio.ensure_future(told.wait())
+                try:
+                    await asyncio.wait((over, waiting), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    waiting.cancel()
         finally:
             over.cancel()
             self._watchers[name].discard(told)

@@ -134,6 +134,24 @@ async def test_closed_gives_up_after_its_timeout(journal: Journal, clock: Manual
         assert await waiting is None
 
 
+async def test_nothing_goes_on_waiting_when_whoever_asks_for_an_end_goes_away(
+    journal: Journal, clock: ManualClock
+) -> None:
+    await journal.append(entry("a"))
+    before = asyncio.all_tasks()
+    asking = asyncio.create_task(journal.closed("a", 100))
+    waits: set[asyncio.Task[object]] = set()
+    async with asyncio.timeout(5):
+        while not waits:
+            await clock.sleep(0)
+            waits = {one for one in asyncio.all_tasks() - before if "Event.wait" in repr(one.get_coro())}
+
+    asking.cancel()
+
+    _, pending = await asyncio.wait({asking, *waits}, timeout=3)
+    assert not pending
+
+
 async def test_a_clock_that_goes_back_makes_nothing_wait_for_the_time_that_went_twice(
     journal: Journal, clock: ManualClock
 ) -> None:
