@@ -19,7 +19,7 @@ import commands
 from bot import VERSION
 from bot.chatops.command import House
 from bot.chatops.dispatcher import Dispatcher
-from bot.chatops.office import Office
+from bot.chatops.office import Office, setup_room
 from bot.chatops.sessions import Sessions
 from bot.chatops.setup_channel import SetupChannel
 from bot.config import Settings
@@ -74,7 +74,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
         live = LiveSettings(doors.registry, settings.app, doors.alone)
         await live.load()
         t = translator(lambda: live.current.preferred_language)
-        bot = Bot(settings, doors.journal, lambda: doors.stream.heard_at)
+        bot = Bot(settings, doors.journal, lambda: setup_room(doors.registry), lambda: doors.stream.heard_at)
 
         for_templates = template_parts_of(doors, live, clock, t)
         conversations = Conversations(
@@ -99,7 +99,7 @@ async def running(settings: Settings, clock: Clock = _clock) -> AsyncIterator[Bo
             clock=clock,
             bot_username=bot.username,
             introduced=bot.introduced,
-            setup_room=lambda: bot.setup_room,
+            setup_room=office.setup_room,
             form_rooms=sessions.rooms,
         )
         reactions = OwnReactions(doors.workspace, bot.username, doors.alone)

@@ -59,8 +59,15 @@ class Storing:
 class Bot:
     """A started bot: how it is, and what its parts must know of each other only once Rocket.Chat has answered."""
 
-    def __init__(self, settings: Settings, journal: Journal, heard_at: Callable[[], float]) -> None:
-        """`heard_at`: when Rocket.Chat was last heard of, in unix seconds; 0: never."""
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        setup_room: Callable[[], Awaitable[RoomId | None]],
+        heard_at: Callable[[], float],
+    ) -> None:
+        """`setup_room`: as stored now. `heard_at`: when Rocket.Chat was last heard of, in unix seconds; 0: never."""
+        self._setup_room = setup_room
         self.settings = settings
         self.heard_at = heard_at
         self.journal = journal
@@ -70,12 +77,11 @@ class Bot:
         self.account: Account | None = None
         self.introduced = asyncio.Event()
         """Set with the account."""
-        self.setup_room: RoomId | None = None
         self.dispatcher: Dispatcher | None = None
         self.awake = asyncio.Event()
         """Set with the dispatcher."""
         self.settled = asyncio.Event()
-        """Set with the setup room."""
+        """Set once the setup room is there."""
         self.lost_setup = asyncio.Event()
         """Set when the setup room takes no word of the bot's any more: another one has to be found."""
         self.waits_for = "Rocket.Chat"
@@ -120,9 +126,10 @@ class Bot:
 
     async def known_setup_room(self) -> RoomId:
         await self._patiently(self.settled)
-        if self.setup_room is None:
+        room = await self._setup_room() if self.settled.is_set() else None
+        if room is None:
             raise Unreachable("the setup channel is not there yet")
-        return self.setup_room
+        return room
 
     async def _patiently(self, known: asyncio.Event) -> None:
         """A start takes a moment. An entry that gave up at once would come back ever later, over many restarts."""
@@ -168,7 +175,7 @@ async def begin(
                 await step()
             bot.dispatcher = dispatcher(bot.account)
             bot.awake.set()
-            bot.setup_room = await setup.ensure()
+            await setup.ensure()
             bot.settled.set()
             break
         except BotError as error:
@@ -210,6 +217,6 @@ async def _keep(bot: Bot, setup: SetupChannel, clock: Clock) -> None:
             pause = min(pause * 2, 86400.0)
         bot.lost_setup.clear()
         try:
-            bot.setup_room = await setup.ensure()
+            await setup.ensure()
         except BotError as error:
             log.warning("the setup channel cannot be used: %s", error)

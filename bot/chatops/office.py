@@ -21,6 +21,12 @@ AGENTS = ("livechat-agent", "livechat-manager")
 ROOM_ROLES = frozenset({"owner", "moderator", "leader"})
 
 
+async def setup_room(registry: Registry) -> RoomId | None:
+    """As it is stored, because another bot may have made a new one. None: there was none yet."""
+    known = await registry.fact(SETUP_ROOM)
+    return RoomId(known) if known else None
+
+
 class Office:
     def __init__(
         self,
@@ -92,8 +98,7 @@ class Office:
         )
 
     async def setup_room(self) -> RoomId | None:
-        known = await self.registry.fact(SETUP_ROOM)
-        return RoomId(known) if known else None
+        return await setup_room(self.registry)
 
     async def _may(self, person: Person, command: Command) -> bool:
         try:

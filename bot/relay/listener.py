@@ -58,7 +58,7 @@ class Listener:
         clock: Clock,
         bot_username: Callable[[], str],
         introduced: asyncio.Event,
-        setup_room: Callable[[], RoomId | None],
+        setup_room: Callable[[], Awaitable[RoomId | None]],
         form_rooms: Callable[[], Awaitable[list[RoomId]]],
     ) -> None:
         self._stream = stream
@@ -151,7 +151,7 @@ class Listener:
                 return []
             news = _concerns_customer(message, self._bot) and self._is_news(message)
             return [*([for_customer(message)] if news else []), *self._afterwards.entries(message, self._bot)]
-        if heard.room_type == "d" or room == self._setup_room() or called:
+        if heard.room_type == "d" or called or room == await self._setup_room():
             entry = for_bot(message, heard.room_type, self._bot)
             return [entry] if entry is not None else []
         return []
@@ -216,7 +216,7 @@ class Listener:
                 refused.append(error)
 
         await together(read, await self._workspace.rooms_since(since), _TOGETHER)
-        setup = self._setup_room()
+        setup = await self._setup_room()
         rooms = {*await self._form_rooms(), *await self._direct_rooms(since), *([setup] if setup else [])}
         await together(partial(self._read_commands, since), rooms, _TOGETHER)
         if refused:
@@ -242,7 +242,8 @@ class Listener:
             log.warning("Rocket.Chat does not let the bot read a room of commands: %s", error)
             return
         young = [one for one in missed if _written(one) > max(self._newest - _COMMAND_LIFE, self._floor)]
-        entries = [for_bot(message, "p" if room == self._setup_room() else "d", self._bot) for message in young]
+        kind = "p" if room == await self._setup_room() else "d"
+        entries = [for_bot(message, kind, self._bot) for message in young]
         await self._journal.append(*(entry for entry in entries if entry is not None))
 
     async def _messages(self, room: RoomId, since: float) -> list[Json]:
@@ -261,7 +262,7 @@ class Listener:
     async def _first_moment(self) -> float:
         """Where to begin without a mark: at the last thing that happened in the setup channel, else with what changes
         from now on. No conversation of ours can be older than that channel."""
-        setup = self._setup_room()
+        setup = await self._setup_room()
         told = await self._workspace.messages_since(setup, 0.0) if setup else []
         return max(map(changed_at, told), default=self._clock.now()) - MARGIN
 

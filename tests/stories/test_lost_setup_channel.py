@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from bot import app
+from bot.doors import SystemClock
 from bot.stage import Stage, staged
+from tests.crash.traffic import another
+from tests.postgres import server
 
 
 def put_out(stage: Stage, room: str) -> None:
@@ -47,3 +53,15 @@ async def test_a_setup_channel_that_is_lost_gets_a_successor_and_it_is_told_what
         admins = {user for room, user in stage.rc.core.world.subscriptions if room == after}
         assert len(admins) > 1, "whoever is to hear it was invited"
         assert "WhatsApp number is connected" in (await stage.command("!whatsapp-360d-cloud numbers", after))["msg"]
+
+
+async def test_a_bot_hears_plain_words_in_the_channel_that_another_bot_has_made(tmp_path: Path) -> None:
+    async with staged(database_url=await server().database_of(tmp_path)) as stage:
+        archive(stage, before := stage.setup_room)
+        async with app.running(another(stage.settings, 1), SystemClock()) as other, asyncio.timeout(20):
+            await other.ready.wait()
+        [after] = [id for id, room in stage.rc.rooms.items() if room["t"] == "p" and id != before]
+
+        await stage.command("!whatsapp-360d-cloud connect", after)
+
+        assert (await stage.command("cancel", after))["msg"].startswith("Cancelled.")
