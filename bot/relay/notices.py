@@ -40,6 +40,9 @@ from bot.whatsapp.markup import inert_line
 
 _QUOTED = 80
 SETUP = ""
+_PATIENT_TRIES = 60
+"""Tries within which another setup channel may be found, nearly an hour. All notices behind wait as long, and what is
+refused may be just these words: an app of the workspace can refuse any (8.3 IPreMessageSentPrevent)."""
 
 
 def notice(id: str, room: str, sentence: str, *, reason: str = "", **values: str | int) -> Entry:
@@ -232,7 +235,7 @@ class Notices:
         try:
             await self._workspace.say(room, id, Post(text, buttons))
         except Refused as error:
-            if body["room"] or isinstance(error, TooLong):
+            if body["room"] or isinstance(error, TooLong) or entry.tries >= _PATIENT_TRIES:
                 raise
             self._setup_lost()
             raise Trouble(f"the setup channel takes no messages: {error.said}") from None
