@@ -70,7 +70,10 @@ to itself PostgreSQL counts before it shows (nodeModifyTable.c), so the count as
 NEXT_IN_LANE = """
     SELECT * FROM entries WHERE lane = $1 AND state = 'waiting' ORDER BY begun DESC, at_ms, seq LIMIT 1
 """
-_UNDER_WAY = "SELECT 1 FROM entries WHERE lane = $1 AND state = 'waiting' AND begun AND steps <> '{}' LIMIT 1"
+_UNDER_WAY = """
+    SELECT 1 FROM entries WHERE lane = $1 AND state = 'waiting' AND begun AND steps <> '{}' AND (at_ms, seq) > ($2, $3)
+    LIMIT 1
+"""
 _SHOW_HEAD = f"""
     WITH head AS (
         SELECT lane, seq, begun, at_ms, due > 0 AS delayed, CASE WHEN due > 0 THEN due ELSE first_at END AS since
@@ -321,7 +324,7 @@ async def retry(db: Db, key: str) -> bool:
     if row is None or row["state"] != "dead":
         return False
     out = {part: step for part, step in steps_of(row["steps"]).items() if step.state == "out"}
-    begun = bool(out) or await db.fetchval(_UNDER_WAY, row["lane"]) is None
+    begun = bool(out) or await db.fetchval(_UNDER_WAY, row["lane"], row["at_ms"], row["seq"]) is None
     await db.execute(
         "UPDATE entries SET state = 'waiting', begun = $2, tries = 0, confirming = false, due = 0, "
         "why = '', steps = $3 WHERE seq = $1",

@@ -21,8 +21,11 @@ NEVER = float("inf")
 
 _FRONT = "ORDER BY begun DESC, at_ms, seq"
 HEAD_OF_LANE = f"SELECT seq, due, first_at FROM entries WHERE lane = ? AND state = 'waiting' {_FRONT} LIMIT 1"
-UNDER_WAY = "SELECT 1 FROM entries WHERE lane = ? AND state = 'waiting' AND begun = 1 AND steps != '{}' LIMIT 1"
-"""Whether some part of an entry of the lane was handed over."""
+UNDER_WAY = """
+    SELECT 1 FROM entries WHERE lane = ? AND state = 'waiting' AND begun = 1 AND steps != '{}' AND (at_ms, seq) > (?, ?)
+    LIMIT 1
+"""
+"""Whether some part of a later entry of the lane was handed over."""
 SHOW_NEW_HEADS = f"""
     INSERT INTO lanes (lane, seq, delayed, since)
     SELECT lane, seq, due > 0, iif(due > 0, due, first_at) FROM entries AS new WHERE seq > ? AND seq = (
@@ -251,12 +254,12 @@ def confirm(db: sqlite3.Connection, key: str, part: int, wamid: str) -> bool:
 def retry(db: sqlite3.Connection, key: str) -> bool:
     """It was tried before, so it goes back to its place before what was tried after it and waits; but never between the
     parts of one that is partly out."""
-    row = db.execute("SELECT seq, lane, steps FROM entries WHERE key = ? AND state = 'dead'", (key,)).fetchone()
+    row = db.execute("SELECT seq, lane, at_ms, steps FROM entries WHERE key = ? AND state = 'dead'", (key,)).fetchone()
     if row is None:
         return False
-    seq, lane, steps = row
+    seq, lane, at_ms, steps = row
     out = {part: step for part, step in steps_of(steps).items() if step.state == "out"}
-    begun = bool(out) or db.execute(UNDER_WAY, (lane,)).fetchone() is None
+    begun = bool(out) or db.execute(UNDER_WAY, (lane, at_ms, seq)).fetchone() is None
     db.execute(
         "UPDATE entries SET state = 'waiting', begun = ?, tries = 0, confirming = 0, due = 0, why = '', "
         "steps = ? WHERE seq = ?",

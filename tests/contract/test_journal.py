@@ -215,6 +215,26 @@ async def test_a_dead_letter_that_is_retried_does_not_come_between_the_parts_of_
     assert await keys(journal) == ["gone"]
 
 
+async def test_dead_letters_that_are_retried_one_after_the_other_keep_their_order_while_they_are_sent(
+    journal: Journal, clock: ManualClock
+) -> None:
+    names = ["first", "second", "third", "fourth"]
+    for at_ms, name in enumerate(names):
+        await journal.append(entry(name, at_ms=at_ms))
+        await journal.park(await take(journal, name), "no", sure=True)
+
+    await journal.retry("first")
+    first = await take(journal, "first")
+    await journal.progress(first, 0, Step("handed"))
+    await journal.retry("second")
+    await journal.retry("third")
+    await journal.done(first, DONE)
+    await journal.retry("fourth")
+
+    for name in names[1:]:
+        await journal.done(await take(journal, name), DONE)
+
+
 async def test_lanes_that_are_shut_are_passed_by(journal: Journal, clock: ManualClock) -> None:
     """By the whole first word of their name; what is delayed, too."""
     names = ["in:1:a", "in:1:b", "inner:1", "out:in:x", "say", "tpl:1:a"]

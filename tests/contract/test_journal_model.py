@@ -200,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         if found and known is not None:
             known.steps = {part: state for part, state in known.steps.items() if state == "out"}
             lane = [one for one in self.known.values() if one.lane == known.lane and one.state == "waiting"]
-            between = any(one.begun and one.steps for one in lane)
+            between = any(one.begun and one.steps and one.order > known.order for one in lane)
             known.begun = bool(known.steps) or not between
             known.state, known.tries, known.due = "waiting", 0, 0.0
             known.confirming = False
