@@ -20,8 +20,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 _LONGEST = 300
 
 SENT_SINCE = "may have been sent since"
@@ -31,7 +29,7 @@ SENT_SINCE = "may have been sent since"
 class BotError(Exception):
     """Root of the tree."""
 
-    sentence: ClassVar[str] = "error.unknown"
+    sentence: str = "error.unknown"
 
     def __init__(self, said: str = "", **values: str | int) -> None:
         self.said = " ".join(said.split())[:_LONGEST]
@@ -183,7 +181,7 @@ class FileRefused(Refused):
     def __init__(self, sentence: str, said: str = "", **values: str | int) -> None:
         super().__init__(said or sentence, **values)
         self.values["said"] = self.said if said else ""
-        self.sentence = sentence  # type: ignore[misc]  # each limit has its own sentence
+        self.sentence = sentence
 
 
 class AddressNotAllowed(Refused):
@@ -278,5 +276,5 @@ class Invalid(BotError):
     def __init__(self, sentence: str, field: str = "", **values: str | int) -> None:
         super().__init__(sentence)
         self.values = dict(values)
-        self.sentence = sentence  # type: ignore[misc]  # the one family whose sentence belongs to the instance
+        self.sentence = sentence
         self.field = field

@@ -268,7 +268,7 @@ def pair_of(entry: Entry, number: Number, message: Message, shown: Shown) -> Pai
 def _waits(error: Busy | Refused) -> FileWaits:
     waits = FileWaits(error.said, error.after if isinstance(error, Busy) else _HELP)
     waits.values = error.values
-    waits.sentence = error.sentence  # type: ignore[misc]  # what is the matter is what people have to know
+    waits.sentence = error.sentence  # what is the matter is what people have to know
     waits.args = (str(error),)
     return waits
 

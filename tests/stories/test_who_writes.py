@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.stage import staged
+from bot.sandbox.dialog360.customer import Customer
+from bot.stage import Stage, staged
 from tests.stories.webhooks import messages
 
 
@@ -89,15 +90,21 @@ async def test_a_customer_without_a_phone_number_is_answered_under_their_user_id
         assert "to" not in body
 
 
+async def with_a_new_number(stage: Stage) -> tuple[str, Customer]:
+    """The room of a customer who has written and then changed the number; and the same customer, under the new one."""
+    await stage.customer.write(stage.number, "hi")
+    room = await stage.agent_reads("hi")
+    new = stage.wa.customer("+491709999999", name="Maria")
+    system = {"body": "Maria changed", "wa_id": new.wa_id, "type": "user_changed_number"}
+    await stage.customer.send(stage.number, type="system", system=system)
+    await stage.agent_reads(new.wa_id)
+    return room, new
+
+
 async def test_a_customer_with_a_new_number_goes_on_in_the_same_conversation() -> None:
     async with staged() as stage:
         await stage.connect()
-        await stage.customer.write(stage.number, "hi")
-        room = await stage.agent_reads("hi")
-        new = stage.wa.customer("+491709999999", name="Maria")
-        system = {"body": "Maria changed", "wa_id": new.wa_id, "type": "user_changed_number"}
-        await stage.customer.send(stage.number, type="system", system=system)
-        await stage.agent_reads(f"{new.wa_id}")
+        room, new = await with_a_new_number(stage)
         await new.write(stage.number, "it is me")
         await stage.rc.until(lambda: "it is me" in stage.from_customer(room))
         await stage.rc.write(stage.agent, room, "welcome back")
@@ -109,12 +116,7 @@ async def test_a_customer_with_a_new_number_goes_on_in_the_same_conversation() -
 async def test_what_was_written_before_the_number_changed_and_comes_late_does_not_bring_the_old_number_back() -> None:
     async with staged() as stage:
         await stage.connect()
-        await stage.customer.write(stage.number, "hi")
-        room = await stage.agent_reads("hi")
-        new = stage.wa.customer("+491709999999", name="Maria")
-        system = {"body": "Maria changed", "wa_id": new.wa_id, "type": "user_changed_number"}
-        await stage.customer.send(stage.number, type="system", system=system)
-        await stage.agent_reads(f"{new.wa_id}")
+        room, new = await with_a_new_number(stage)
         earlier = stage.wa.now() - 30
         await stage.customer.send(stage.number, type="text", text={"body": "soon I have a new one"}, at=earlier)
         await stage.agent_reads("soon I have a new one")
