@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from bot.chatops.command import typed
 from bot.config import Server
 from bot.doctor.dialog360 import look
 from bot.doctor.facts import NumberFacts
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 PERIOD = 3600.0
 _AGAIN = 60.0
-_BUTTON = "connect.show_numbers", "!whatsapp-360d-cloud numbers"
+_BUTTON = "connect.show_numbers", typed("numbers")
 
 
 async def look_in_for_ever(
